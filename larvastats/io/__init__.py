@@ -1,0 +1,1 @@
+"""Readers and writers: one file per format, and the paths that carry identity."""

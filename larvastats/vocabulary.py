@@ -1,0 +1,68 @@
+"""Names of behavioural states: the larva's six, their synonyms at other sites, and any others."""
+
+from collections.abc import Iterable, Mapping
+
+LARVA_STATES = ("run", "cast", "stop", "hunch", "back", "roll")
+"""The six actions of the *Drosophila* larva, in the order of the tracker's ``global_state``."""
+
+EXTRA_LARVA_STATES = ("small_motion", "static_bend")
+"""Further labels that some taggers use; they follow the six."""
+
+SYNONYMS: Mapping[str, str] = {
+    "crawl": "run",
+    "bend": "cast",
+    "head_cast": "cast",
+    "headcast": "cast",
+    "hunching": "hunch",
+    "backup": "back",
+    "back_up": "back",
+    "back_crawl": "back",
+    "backward_crawl": "back",
+    "rolling": "roll",
+}
+"""Other sites' words for the larva's actions."""
+
+
+def rename_states(
+    labels: Iterable[str], synonyms: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Map the labels found in a source to the field's names.
+
+    Spelling variants of a larva action (case, blanks, hyphens) and synonyms become the standard
+    name, so that recordings labelled at two sites speak one language; every other label is kept
+    as it is.
+
+    Parameters
+    ----------
+    labels : iterable of str
+        The distinct labels of the source.
+    synonyms : mapping of str to str, optional
+        Replaces :data:`SYNONYMS`; an empty mapping switches synonyms off.
+
+    Returns
+    -------
+    dict of str to str
+        New name of every label.
+    """
+    table = SYNONYMS if synonyms is None else synonyms
+    renamed = {}
+    for label in labels:
+        plain = _plain(label)
+        if label in table or plain in table:
+            renamed[label] = table.get(label, table.get(plain, label))
+        elif plain in LARVA_STATES or plain in EXTRA_LARVA_STATES:
+            renamed[label] = plain
+        else:
+            renamed[label] = label.strip()
+    return renamed
+
+
+def order_states(names: Iterable[str]) -> tuple[str, ...]:
+    """Sort state names: the larva's actions in their usual order, then the others by name."""
+    known = LARVA_STATES + EXTRA_LARVA_STATES
+    rank = {name: position for position, name in enumerate(known)}
+    return tuple(sorted(set(names), key=lambda name: (rank.get(name, len(known)), name)))
+
+
+def _plain(label: str) -> str:
+    return "_".join(label.strip().casefold().replace("-", " ").split())
