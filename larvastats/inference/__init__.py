@@ -1,0 +1,1 @@
+"""Designs, relabellings, p-values and intervals: all that is statistics proper."""

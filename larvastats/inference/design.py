@@ -1,0 +1,151 @@
+"""Who is compared with whom: the assays of a line and its control, and the dates they share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import comb, prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_ENUMERATION = 100_000
+"""Designs with at most this many relabellings are enumerated, others sampled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """One line against its control.
+
+    Attributes
+    ----------
+    units : ndarray of int, shape (unit,)
+        Rows of the assay table that take part.
+    is_line : ndarray of bool, shape (unit,)
+    block : ndarray of int, shape (unit,)
+        Date of each unit, coded 0 ... n_blocks - 1; all zero without dates.
+    dated : bool
+        Whether blocks are dates, so that the replicate is line x date and not the assay.
+    n_dropped : tuple of int
+        Assays of the line and of the control on dates that lack the other.
+    reason : str
+        Why no test is possible; empty when one is.
+    """
+
+    units: NDArray[np.int64]
+    is_line: NDArray[np.bool_]
+    block: NDArray[np.int64]
+    dated: bool
+    n_dropped: tuple[int, int] = (0, 0)
+    reason: str = ""
+
+    @property
+    def n_blocks(self) -> int:
+        """Number of blocks (dates)."""
+        return int(self.block.max()) + 1 if len(self.block) else 0
+
+    @property
+    def n_line(self) -> int:
+        """Assays of the line that take part."""
+        return int(self.is_line.sum())
+
+    @property
+    def n_control(self) -> int:
+        """Assays of the control that take part."""
+        return int((~self.is_line).sum())
+
+    @property
+    def sizes(self) -> list[tuple[int, int]]:
+        """Assays (line, control) of each block."""
+        line = np.bincount(self.block[self.is_line], minlength=self.n_blocks)
+        control = np.bincount(self.block[~self.is_line], minlength=self.n_blocks)
+        return [(int(m), int(c)) for m, c in zip(line, control, strict=True)]
+
+
+def make_design(
+    line: NDArray[np.integer], control: NDArray[np.integer], dates: NDArray[np.object_] | None
+) -> Design:
+    """Lay out one comparison.
+
+    Parameters
+    ----------
+    line, control : ndarray of int
+        Rows of the assay table.
+    dates : ndarray of object, shape (assay,), or None
+        Date of every assay, None where unknown; None altogether: one block, assays exchange
+        freely.
+
+    Returns
+    -------
+    Design
+        Assays on dates that lack the line or the control are left out and counted.
+    """
+    units = np.concatenate([line, control]).astype(np.int64)
+    is_line = np.arange(len(units)) < len(line)
+    if dates is None:
+        block = np.zeros(len(units), dtype=np.int64)
+        return Design(units, is_line, block, False, (0, 0), _reason_free(line, control))
+    day = dates[units]
+    shared = sorted({d for d in day[is_line] if d is not None} & set(day[~is_line]))
+    keep = np.array([d in shared for d in day], dtype=bool)
+    block = np.array([shared.index(d) for d in day[keep]], dtype=np.int64)
+    dropped = int((~keep & is_line).sum()), int((~keep & ~is_line).sum())
+    reason = _reason_dated(line, control, len(shared))
+    return Design(units[keep], is_line[keep], block, True, dropped, reason)
+
+
+def _reason_free(line: NDArray[np.integer], control: NDArray[np.integer]) -> str:
+    for who, group in (("line", line), ("control", control)):
+        if len(group) < 2:
+            return f"{_number(len(group))} of the {who}: no variance, no test"
+    return ""
+
+
+def _reason_dated(
+    line: NDArray[np.integer], control: NDArray[np.integer], n_shared: int
+) -> str:
+    for who, group in (("line", line), ("control", control)):
+        if len(group) < 2:
+            return f"{_number(len(group))} of the {who}: no variance, no test"
+    if n_shared < 2:
+        days = "no date" if n_shared == 0 else "only one date"
+        return (
+            f"line and control share {days}: no test across dates "
+            "(block='none' compares plates, blind to effects of the vial)"
+        )
+    return ""
+
+
+def _number(n: int) -> str:
+    return "no assay" if n == 0 else "one assay"
+
+
+def count_relabellings(design: Design) -> int:
+    """Return the number of ways to choose the line's assays within blocks."""
+    return prod(comb(m + c, m) for m, c in design.sizes)
+
+
+def p_floor(design: Design, resamples: int) -> float:
+    """Return the smallest p-value that relabelling can give under this design.
+
+    With equal groups in every block a relabelling and its complement give the same statistic, so
+    that the most extreme value is always reached twice. Sampled plans cannot go below
+    ``1 / (1 + resamples)``.
+
+    Parameters
+    ----------
+    design : Design
+    resamples : int
+        Used only when the design is too large to enumerate.
+
+    Returns
+    -------
+    float
+        NaN when no test is possible.
+    """
+    if design.reason:
+        return float("nan")
+    total = count_relabellings(design)
+    twins = 2 if all(m == c for m, c in design.sizes) else 1
+    if total <= MAX_ENUMERATION:
+        return twins / total
+    return max(twins / total, 1 / (1 + resamples))

@@ -1,0 +1,258 @@
+"""Effect sizes: how far a line's transition matrix lies from its control's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from larvastats import divergence as dv
+from larvastats.inference.design import Design
+from larvastats.markov.transitions import PSEUDO_COUNT, probabilities
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+def plug_in(line: Array, control: Array, possible: Mask, weighting: str) -> dict[str, Array]:
+    """Return ``hellinger``, ``js`` and ``kl`` between pooled counts.
+
+    Parameters
+    ----------
+    line, control : ndarray, shape (..., from, to)
+        Pooled counts of each genotype.
+    possible : ndarray of bool, shape (from, to)
+        Cells that can occur (Kullback-Leibler smooths them).
+    weighting : {'uniform', 'occupancy'}
+        Row weights.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (...)
+    """
+    weights = dv.occupancy_weights(line, control) if weighting == "occupancy" else None
+    rows = _rows(line, control, possible)
+    return {name: dv.average_rows(value, weights) for name, value in rows.items()}
+
+
+def _rows(line: Array, control: Array, possible: Mask) -> dict[str, Array]:
+    p, q = probabilities(line), probabilities(control)
+    return {
+        "hellinger": dv.hellinger_rows(p, q),
+        "js": dv.jensen_shannon_rows(p, q),
+        "kl": dv.kullback_leibler_rows(_smooth(line, possible), _smooth(control, possible)),
+    }
+
+
+def _smooth(counts: Array, possible: Mask) -> Array:
+    visited = np.asarray(counts).sum(axis=-1, keepdims=True) > 0
+    return probabilities(np.where(visited, counts + PSEUDO_COUNT * possible, 0.0))
+
+
+def adjusted(line: Array, control: Array, possible: Mask, weighting: str) -> dict[str, float]:
+    """Return the divergences with their small-sample bias removed by jackknife over assays.
+
+    Plug-in divergences of identical chains are positive: sampling alone pushes two estimates apart.
+    Hellinger: each genotype's square-root probabilities are jackknifed, their product sums to the
+    affinity. Jensen-Shannon and Kullback-Leibler: the squared (resp. plain) row divergence is
+    jackknifed over the assays of each side. Negative estimates become zero.
+
+    Parameters
+    ----------
+    line, control : ndarray, shape (assay, from, to)
+    possible, weighting
+        As in :func:`plug_in`.
+
+    Returns
+    -------
+    dict of str to float
+        NaN when a side has fewer than two assays.
+    """
+    if len(line) < 2 or len(control) < 2:
+        return dict.fromkeys(("hellinger", "js", "kl"), float("nan"))
+    totals = line.sum(axis=0), control.sum(axis=0)
+    weights = dv.occupancy_weights(*totals) if weighting == "occupancy" else None
+    affinity = (_jackknifed_roots(line) * _jackknifed_roots(control)).sum(axis=-1)
+    hellinger = np.sqrt(np.clip(1 - affinity, 0.0, 1.0))
+    js = _jackknifed_rows(line, control, lambda a, b: _rows(a, b, possible)["js"] ** 2)
+    kl = _jackknifed_rows(line, control, lambda a, b: _rows(a, b, possible)["kl"])
+    rows = {"hellinger": hellinger, "js": np.sqrt(np.clip(js, 0, 1)), "kl": np.clip(kl, 0, None)}
+    return {name: float(dv.average_rows(value, weights)) for name, value in rows.items()}
+
+
+def _jackknifed_roots(counts: Array) -> Array:
+    """``m sqrt(p) - (m-1) mean_a sqrt(p without a)``, shape (from, to)."""
+    total = counts.sum(axis=0)
+    root = np.sqrt(probabilities(total))
+    without = np.sqrt(probabilities(total - counts))
+    # an assay that alone visited a row leaves nothing to compare: it changes nothing
+    without = np.where(np.isnan(without), root, without)
+    m = len(counts)
+    return m * root - (m - 1) * without.mean(axis=0)
+
+
+def _jackknifed_rows(line: Array, control: Array, rows: Callable[[Array, Array], Array]) -> Array:
+    """Jackknife row divergences over the assays of both sides, shape (from,)."""
+    a, b = line.sum(axis=0), control.sum(axis=0)
+    value = rows(a, b)
+    out = value.copy()
+    for counts, without in ((line, rows(a - line, b)), (control, rows(a, b - control))):
+        without = np.where(np.isnan(without), value, without)
+        out -= (len(counts) - 1) * (without.mean(axis=0) - value)
+    return out
+
+
+def bootstrap_intervals(
+    line: Array,
+    control: Array,
+    blocks: tuple[NDArray[np.int64], NDArray[np.int64]],
+    possible: Mask,
+    weighting: str,
+    resamples: int,
+    rng: np.random.Generator,
+    level: float = 0.95,
+) -> dict[str, tuple[float, float]]:
+    """Return confidence intervals of the divergences, by resampling assays within blocks.
+
+    Percentiles of resampled plug-in divergences carry the plug-in's bias twice. The interval is
+    therefore the reflected ("basic") one of Davison & Hinkley 1997, section 5.2.1, whose centre
+    loses the bias, cut at the range of the divergence.
+
+    Parameters
+    ----------
+    line, control : ndarray, shape (assay, from, to)
+    blocks : tuple of ndarray of int
+        Block of each assay of the line and of the control.
+    possible, weighting
+        As in :func:`plug_in`.
+    resamples : int
+    rng : Generator
+    level : float
+
+    Returns
+    -------
+    dict of str to (low, high)
+        NaN when a side has fewer than two assays or `resamples` is 0.
+    """
+    names = ("hellinger", "js", "kl")
+    if len(line) < 2 or len(control) < 2 or resamples < 1:
+        return dict.fromkeys(names, (float("nan"), float("nan")))
+    observed = plug_in(line.sum(axis=0), control.sum(axis=0), possible, weighting)
+    draws = plug_in(
+        _resampled(line, blocks[0], resamples, rng),
+        _resampled(control, blocks[1], resamples, rng),
+        possible,
+        weighting,
+    )
+    tails = (1 - level) / 2, (1 + level) / 2
+    out = {}
+    for name in names:
+        low, high = np.nanquantile(draws[name], tails)
+        top = np.inf if name == "kl" else 1.0
+        reflected = 2 * observed[name] - np.array([high, low])
+        out[name] = tuple(float(v) for v in np.clip(reflected, 0.0, top))
+    return out
+
+
+def _resampled(
+    counts: Array, block: NDArray[np.int64], resamples: int, rng: np.random.Generator
+) -> Array:
+    """Pooled counts of bootstrap samples of the assays, shape (resample, from, to)."""
+    times = np.zeros((resamples, len(counts)))
+    for b in np.unique(block):
+        members = np.flatnonzero(block == b)
+        share = np.full(len(members), 1 / len(members))
+        times[:, members] = rng.multinomial(len(members), share, size=resamples)
+    return (times @ counts.reshape(len(counts), -1)).reshape(resamples, *counts.shape[1:])
+
+
+def pseudo_line_95(
+    design: Design, counts: Array, possible: Mask, weighting: str, rng: np.random.Generator,
+    draws: int = 100,
+) -> float:
+    """Return the 95th percentile of ``hellinger_adjusted`` among control pseudo-lines.
+
+    Controls are split at random, date by date, into a pseudo-line of the line's size and a rest:
+    what the divergence looks like where there is no effect.
+
+    Parameters
+    ----------
+    design : Design
+    counts : ndarray, shape (unit, from, to)
+    possible, weighting
+        As in :func:`plug_in`.
+    rng : Generator
+    draws : int
+
+    Returns
+    -------
+    float
+        NaN when the controls are too few to be split so.
+    """
+    sizes = design.sizes
+    if any(c <= m for m, c in sizes) or sum(m for m, _ in sizes) < 2:
+        return float("nan")
+    control = np.flatnonzero(~design.is_line)
+    if len(control) - sum(m for m, _ in sizes) < 2:
+        return float("nan")
+    values = []
+    for _ in range(draws):
+        chosen = np.concatenate(
+            [
+                rng.choice(control[design.block[control] == b], m, replace=False)
+                for b, (m, _) in enumerate(sizes)
+            ]
+        )
+        rest = np.setdiff1d(control, chosen)
+        values.append(_adjusted_hellinger(counts[chosen], counts[rest], weighting))
+    return float(np.nanquantile(values, 0.95))
+
+
+def _adjusted_hellinger(line: Array, control: Array, weighting: str) -> float:
+    affinity = (_jackknifed_roots(line) * _jackknifed_roots(control)).sum(axis=-1)
+    weights = None
+    if weighting == "occupancy":
+        weights = dv.occupancy_weights(line.sum(axis=0), control.sum(axis=0))
+    return float(dv.average_rows(np.sqrt(np.clip(1 - affinity, 0.0, 1.0)), weights))
+
+
+def cell_scores(line: Array, control: Array) -> Array:
+    """Return z of every cell's difference, shape (from, to).
+
+    ``z = (p_L - p_C) / sqrt[pbar (1 - pbar) (1/N_L + 1/N_C) + tau2 (sum n_a^2 / N_L^2 +
+    sum n_a^2 / N_C^2)]`` on pooled counts; ``tau2`` is the between-assay variance by the method of
+    moments over all assays, line or control, so that relabelling leaves it alone. Cells in which
+    the line is expected to have fewer than five transitions score zero: too few to judge.
+
+    Parameters
+    ----------
+    line, control : ndarray, shape (assay, from, to)
+    """
+    both = np.concatenate([line, control]).astype(np.float64)
+    n = both.sum(axis=-1, keepdims=True)
+    p_bar = np.nan_to_num(probabilities(both.sum(axis=0)))
+    binomial = p_bar * (1 - p_bar)
+    tau2 = _between_variance(both, n, p_bar, binomial)
+    variance = np.zeros_like(p_bar)
+    for counts in (line, control):
+        visits = counts.sum(axis=-1, keepdims=True).astype(np.float64)
+        total = visits.sum(axis=0)
+        variance += np.divide(binomial, total, out=np.zeros_like(p_bar), where=total > 0)
+        ratio = np.divide((visits**2).sum(axis=0), total**2, out=np.zeros_like(total),
+                          where=total > 0)  # fmt: skip
+        variance += tau2 * ratio
+    difference = probabilities(line.sum(axis=0)) - probabilities(control.sum(axis=0))
+    enough = line.sum(axis=(0, 2))[:, None] * p_bar >= 5
+    usable = enough & (variance > 0) & ~np.isnan(difference)
+    return np.divide(difference, np.sqrt(variance), out=np.zeros_like(p_bar), where=usable)
+
+
+def _between_variance(counts: Array, n: Array, p_bar: Array, binomial: Array) -> Array:
+    p = np.divide(counts, n, out=np.zeros_like(counts), where=n > 0)
+    q = (n * (p - p_bar) ** 2).sum(axis=0)
+    total = n.sum(axis=0)
+    groups = (n > 0).sum(axis=0)
+    room = total - np.divide((n**2).sum(axis=0), total, out=np.zeros_like(total), where=total > 0)
+    excess = q - (groups - 1) * binomial
+    return np.clip(np.divide(excess, room, out=np.zeros_like(q), where=room > 0), 0.0, None)

@@ -1,0 +1,203 @@
+"""Statistics of one line against its control, for many relabellings at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from larvastats.divergence import (
+    average_rows,
+    hellinger_rows,
+    jensen_shannon_rows,
+    kullback_leibler_rows,
+)
+from larvastats.inference.design import Design
+from larvastats.inference.pvalues import MIN_DF, effective_dimension
+from larvastats.markov.transitions import PSEUDO_COUNT
+
+Array = NDArray[np.float64]
+
+DIVERGENCES = ("hellinger", "js", "kl")
+
+
+@dataclass(frozen=True, slots=True)
+class LineData:
+    """What the statistics of one comparison need.
+
+    Attributes
+    ----------
+    design : Design
+    x : ndarray, shape (unit, cell)
+        Profiles (:mod:`larvastats.inference.prepare`).
+    rows : ndarray, shape (unit, from, to), or None
+        Imputed transition probabilities; None where divergences make no sense.
+    visits : ndarray, shape (from,)
+        Departures from each state, pooled over the units.
+    possible : ndarray of bool, shape (from, to)
+        Cells that can occur.
+    """
+
+    design: Design
+    x: Array
+    rows: Array | None
+    visits: Array
+    possible: NDArray[np.bool_]
+
+
+def statistics(labels: NDArray[np.bool_], data: LineData) -> Mapping[str, Array]:
+    """Return every studentised statistic for every relabelling.
+
+    ``welch`` is ``|xbar_L - xbar_C|^2 / (s_L^2/m + s_C^2/M)`` without dates (the multivariate
+    Welch statistic of Alekseyenko 2016, Bioinformatics 32:3552, whose studentisation keeps its size
+    under unequal variances: Chung & Romano 2013, Ann. Stat. 41:484), and the date-level
+    ``|Dbar|^2 / V`` with dates. ``hellinger``, ``js`` and ``kl`` put the squared divergence of the
+    mean rows over the same variance.
+
+    Parameters
+    ----------
+    labels : ndarray of bool, shape (relabelling, unit)
+        True = line; each block keeps its numbers.
+    data : LineData
+
+    Returns
+    -------
+    mapping of str to ndarray, shape (relabelling,)
+    """
+    moments = _dated_moments if data.design.dated else _free_moments
+    distance, variance = moments(labels, data)
+    out = {"welch": _ratio(distance, variance)}
+    if data.rows is not None:
+        for name, value in _divergences(labels, data).items():
+            out[name] = _ratio(value, variance)
+    return out
+
+
+def _ratio(value: Array, variance: Array) -> Array:
+    """Divide; no variance and no difference is 0, no variance and a difference is infinite."""
+    tiny = 1e-14
+    some = np.where(value > tiny, np.inf, 0.0)
+    return np.divide(value, variance, out=some, where=variance > tiny)
+
+
+def _free_moments(labels: NDArray[np.bool_], data: LineData) -> tuple[Array, Array]:
+    """Squared distance of the means and the Welch variance of their difference."""
+    x = data.x - data.x.mean(axis=0)
+    norms = (x**2).sum(axis=1)
+    member = labels.astype(np.float64)
+    m, c = data.design.n_line, data.design.n_control
+    line = member @ x / m
+    control = (x.sum(axis=0) - m * line) / c
+    line_ss = member @ norms - m * (line**2).sum(axis=1)
+    control_ss = norms.sum() - member @ norms - c * (control**2).sum(axis=1)
+    variance = line_ss / ((m - 1) * m) + control_ss / ((c - 1) * c)
+    return ((line - control) ** 2).sum(axis=1), variance
+
+
+def _dated_moments(labels: NDArray[np.bool_], data: LineData) -> tuple[Array, Array]:
+    """Squared weighted mean of the dates' differences and its variance from dates alone."""
+    difference = np.stack(
+        [line - control for line, control in _date_means(labels, data.x, data.design)], axis=1
+    )
+    w = date_weights(data.design)
+    mean = np.einsum("d,rdx->rx", w, difference)
+    away = ((difference - mean[:, None]) ** 2).sum(axis=2)
+    n = data.design.n_blocks
+    return (mean**2).sum(axis=1), n / (n - 1) * (away @ w**2)
+
+
+def date_weights(design: Design) -> Array:
+    """Return weights of the dates, ``m M / (m + M)`` scaled to sum one, shape (block,)."""
+    w = np.array([m * c / (m + c) for m, c in design.sizes])
+    return w / w.sum()
+
+
+def _date_means(
+    labels: NDArray[np.bool_], values: Array, design: Design
+) -> list[tuple[Array, Array]]:
+    """Means of line and control on each date, each of shape (relabelling, cell)."""
+    means = []
+    for b, (m, c) in enumerate(design.sizes):
+        members = design.block == b
+        line = labels[:, members].astype(np.float64) @ values[members]
+        means.append((line / m, (values[members].sum(axis=0) - line) / c))
+    return means
+
+
+def _divergences(labels: NDArray[np.bool_], data: LineData) -> dict[str, Array]:
+    """Row-averaged squared divergences of the mean rows, shape (relabelling,)."""
+    rows = data.rows
+    assert rows is not None
+    flat = rows.reshape(len(rows), -1)
+    means = _date_means(labels, flat, data.design)
+    weights = date_weights(data.design)
+    line, control = (
+        sum(w * pair[side] for w, pair in zip(weights, means, strict=True)) for side in (0, 1)
+    )
+    shape = (len(labels), *rows.shape[1:])
+    # rounding may leave -1e-17 where a probability is zero
+    p, q = (np.clip(side, 0.0, None).reshape(shape) for side in (line, control))
+    unseen = data.visits == 0
+    p[:, unseen], q[:, unseen] = np.nan, np.nan
+    return {
+        "hellinger": average_rows(hellinger_rows(p, q) ** 2),
+        "js": average_rows(jensen_shannon_rows(p, q) ** 2),
+        "kl": average_rows(kullback_leibler_rows(*_softened(p, q, data))),
+    }
+
+
+def _softened(p: Array, q: Array, data: LineData) -> tuple[Array, Array]:
+    """Add Jeffreys' pseudo-counts in proportion to each side's share of the visits."""
+    share = data.design.n_line / len(data.design.units)
+    out = []
+    for side, part in ((p, share), (q, 1 - share)):
+        n = np.maximum(data.visits * part, 1e-300)[:, None]
+        extra = PSEUDO_COUNT * data.possible / n
+        out.append((side + extra) / (1 + extra.sum(axis=-1, keepdims=True)))
+    return out[0], out[1]
+
+
+def degrees_of_freedom(data: LineData) -> float:
+    """Return the replicates' degrees of freedom behind the variance of the observed statistic.
+
+    Dates minus one with dates; without, Welch and Satterthwaite's number from the two traces.
+    """
+    if data.design.dated:
+        return float(data.design.n_blocks - 1)
+    parts = []
+    for group in (data.design.is_line, ~data.design.is_line):
+        x = data.x[group]
+        parts.append((((x - x.mean(axis=0)) ** 2).sum() / (len(x) - 1) / len(x), len(x) - 1))
+    total = sum(v for v, _ in parts)
+    if total <= 0:
+        return float("nan")
+    return float(total**2 / sum(v**2 / df for v, df in parts))
+
+
+def dimension(x: Array, groups: NDArray[np.int64], controls: NDArray[np.bool_]) -> float:
+    """Estimate the effective dimension of profiles from the scatter within groups.
+
+    From the controls where they leave enough degrees of freedom, else from all assays.
+
+    Parameters
+    ----------
+    x : ndarray, shape (assay, cell)
+    groups : ndarray of int, shape (assay,)
+        Genotype (x date) of every assay.
+    controls : ndarray of bool, shape (assay,)
+    """
+    for chosen in (controls, np.ones_like(controls)):
+        residuals, df = _within(x[chosen], groups[chosen])
+        if df >= MIN_DF:
+            break
+    return effective_dimension(residuals, df)
+
+
+def _within(x: Array, groups: NDArray[np.int64]) -> tuple[Array, int]:
+    levels, code = np.unique(groups, return_inverse=True)
+    size = np.bincount(code, minlength=len(levels))
+    sums = np.zeros((len(levels), x.shape[1]))
+    np.add.at(sums, code, x)
+    return x - (sums / np.maximum(size, 1)[:, None])[code], len(x) - len(levels)

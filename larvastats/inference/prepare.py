@@ -1,0 +1,100 @@
+"""From counts to the profiles on which lines are compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from larvastats.markov.transitions import probabilities
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Profiles:
+    """Standardised transition probabilities of every assay.
+
+    Attributes
+    ----------
+    x : ndarray, shape (assay, cell)
+        ``x_ij = sqrt(pi_i) (p_ij - pbar_ij) / sqrt(pbar_ij)``; a row that the assay never visited
+        contributes nothing.
+    rows : ndarray, shape (assay, from, to)
+        Transition probabilities, unvisited rows set to the pooled ones.
+    p_bar : ndarray, shape (from, to)
+        Pooled over all assays, whatever their line: relabelling leaves it as it is.
+    pi : ndarray, shape (from,)
+        Pooled share of departures from each state.
+    """
+
+    x: Array
+    rows: Array
+    p_bar: Array
+    pi: Array
+
+
+def profiles(counts: NDArray[np.number]) -> Profiles:
+    """Compute the profiles of all assays of a screen in one window.
+
+    Distances between them are chi-square distances between transition matrices: each cell is
+    scaled by the standard error it would have from sampling alone.
+
+    Parameters
+    ----------
+    counts : ndarray, shape (assay, from, to)
+    """
+    p_bar, pi = _pooled(counts)
+    deviation = _deviation(counts, p_bar)
+    rows = np.where(np.isnan(p_bar), 0.0, p_bar) + deviation
+    return Profiles(_scaled(deviation, p_bar, pi), rows, p_bar, pi)
+
+
+def contrast_profiles(first: NDArray[np.number], second: NDArray[np.number]) -> Profiles:
+    """Compute profiles of the change from the second window to the first.
+
+    The change of each cell is scaled as in :func:`profiles`, by probabilities pooled over both
+    windows. An assay that did not visit a row in one window takes that window's pooled row.
+
+    Parameters
+    ----------
+    first, second : ndarray, shape (assay, from, to)
+    """
+    p_bar, pi = _pooled(np.asarray(first) + np.asarray(second))
+    change = _deviation(first, _pooled(first)[0]) - _deviation(second, _pooled(second)[0])
+    return Profiles(_scaled(change, p_bar, pi), change, p_bar, pi)
+
+
+def paired_profiles(first: NDArray[np.number], second: NDArray[np.number]) -> Profiles:
+    """Compute profiles of the change within assays, for sign flips.
+
+    As :func:`contrast_profiles`, but uncentred: a row that an assay visited in only one of the
+    windows says nothing about its change and contributes zero.
+
+    Parameters
+    ----------
+    first, second : ndarray, shape (assay, from, to)
+    """
+    p_bar, pi = _pooled(np.asarray(first) + np.asarray(second))
+    change = probabilities(first) - probabilities(second)
+    change = np.where(np.isnan(change), 0.0, change)
+    return Profiles(_scaled(change, p_bar, pi), change, p_bar, pi)
+
+
+def _pooled(counts: NDArray[np.number]) -> tuple[Array, Array]:
+    total = np.asarray(counts, dtype=np.float64).sum(axis=0)
+    visits = total.sum(axis=-1)
+    return probabilities(total), visits / max(visits.sum(), 1.0)
+
+
+def _deviation(counts: NDArray[np.number], p_bar: Array) -> Array:
+    deviation = probabilities(counts) - p_bar
+    return np.where(np.isnan(deviation), 0.0, deviation)
+
+
+def _scaled(deviation: Array, p_bar: Array, pi: Array) -> Array:
+    seen = np.nan_to_num(p_bar) > 0
+    scale = np.zeros_like(p_bar)
+    np.divide(np.sqrt(pi)[:, None], np.sqrt(p_bar), out=scale, where=seen)
+    return (deviation * scale).reshape(len(deviation), -1)

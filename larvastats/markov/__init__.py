@@ -1,0 +1,1 @@
+"""Counting transitions and turning counts into probabilities."""
