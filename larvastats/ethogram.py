@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from larvastats.errors import DataError
-from larvastats.tabular import assay_table, numeric, require_columns, text
+from larvastats.tabular import assay_table, levels, numeric, present, require_columns
 from larvastats.vocabulary import order_states, rename_states
 
 CONTIGUOUS = 1e-6
@@ -90,9 +90,7 @@ class Ethogram:
         DataError
             Bouts that overlap, or do not last.
         """
-        order = np.lexsort((t_start, larva_index))
-        if (order[1:] > order[:-1]).all():
-            order = slice(None)  # already sorted: spare four copies of a large table
+        order = _time_order(np.asarray(larva_index), np.asarray(t_start))
         index, state, t_start, t_stop = (
             np.asarray(column)[order] for column in (larva_index, state, t_start, t_stop)
         )
@@ -178,21 +176,27 @@ class Ethogram:
         Raises
         ------
         DataError
-            Missing columns, times that are not numbers, two frames of a larva at one time.
+            Missing columns, times that are not numbers, two frames of a larva at one time, no
+            frame with a state.
         """
         require_columns(table, FRAME_COLUMNS, source)
         t = numeric(table, "t", source)
         skip = ("state", "t")
         index, larvae, assays = _individuals(table, source, skip)
-        order = np.lexsort((t, index))
-        index, t = index[order], t[order]
+        seen = present(table["state"])
+        if not seen.any():
+            raise DataError(
+                f"{source}: column state is empty in every row; expected at least one frame with "
+                "a state."
+            )
+        names, code = _states(table[["state"]][seen], states, synonyms, source)
+        code = np.append(code, np.int16(-1))[np.where(seen, np.cumsum(seen) - 1, -1)]
+        order = _time_order(index, t)
+        index, t, code, seen = index[order], t[order], code[order], seen[order]
         _check_frames(index, t, larvae, assays, source)
         step = _median_steps(index, t, larvae["assay_index"].to_numpy(), len(assays))
-        labels = table["state"].iloc[order]
-        seen = labels.notna().to_numpy() & (labels.astype("str").str.strip() != "").to_numpy()
-        names, code = _states(table.iloc[order[seen]], states, synonyms, source)
         t_stop = _frame_ends(index[seen], t[seen], step)
-        return cls.build(names, index[seen], code, t[seen], t_stop, larvae, assays, source)
+        return cls.build(names, index[seen], code[seen], t[seen], t_stop, larvae, assays, source)
 
     # -- what is in it ------------------------------------------------------------------------
 
@@ -347,9 +351,9 @@ def _comparable(ethogram: Ethogram) -> pd.DataFrame:
 
 def _states(table, states, synonyms, source):  # type: ignore[no-untyped-def]
     """Vocabulary and the code of every row."""
-    raw, labels = pd.factorize(text(table, "state", source))
-    renamed = rename_states([str(label) for label in labels], synonyms)
-    found = {renamed[str(label)] for label in labels}
+    raw, labels = levels(table, "state", source)
+    renamed = rename_states(labels, synonyms)
+    found = set(renamed.values())
     names = order_states(found) if states is None else tuple(states)
     unknown = sorted(found - set(names))
     if unknown:
@@ -358,7 +362,7 @@ def _states(table, states, synonyms, source):  # type: ignore[no-untyped-def]
             f"{', '.join(map(repr, unknown))}; add them to `states` or map them by `synonyms`."
         )
     position = {name: code for code, name in enumerate(names)}
-    codes = np.array([position[renamed[str(label)]] for label in labels], dtype=np.int16)
+    codes = np.array([position[renamed[label]] for label in labels], dtype=np.int16)
     return names, codes[raw] if len(labels) else np.zeros(0, np.int16)
 
 
@@ -366,19 +370,24 @@ def _individuals(table, source, skip):  # type: ignore[no-untyped-def]
     """Larva of every row, and the tables of larvae and assays."""
     if not len(table):
         raise DataError(f"{source}: expected at least one row, but the table is empty.")
-    assay, assay_names = pd.factorize(text(table, "assay", source), sort=True)
-    larva, larva_names = pd.factorize(text(table, "larva", source), sort=True)
-    text(table, "line", source)
-    key = assay.astype(np.int64) * len(larva_names) + larva
-    individuals, index = np.unique(key, return_inverse=True)
+    assay, assay_names = levels(table, "assay", source)
+    larva, larva_names = levels(table, "larva", source)
+    levels(table, "line", source)  # every row names one
+    index, individuals = pd.factorize(assay * np.int64(len(larva_names)) + larva, sort=True)
     larvae = pd.DataFrame(
         {
             "larva": np.asarray(larva_names)[individuals % len(larva_names)],
             "assay_index": individuals // len(larva_names),
         }
     )
-    assays = assay_table(table, assay, [str(a) for a in assay_names], source, skip)
+    assays = assay_table(table, assay, assay_names, source, skip)
     return index, larvae, assays
+
+
+def _time_order(index, t):  # type: ignore[no-untyped-def]
+    """Order by larva and time; a slice that copies nothing where the rows are sorted already."""
+    sorted_already = (index[1:] > index[:-1]) | ((index[1:] == index[:-1]) & (t[1:] >= t[:-1]))
+    return slice(None) if sorted_already.all() else np.lexsort((t, index))
 
 
 def _who(larva: int, larvae: pd.DataFrame, assays: pd.DataFrame) -> str:

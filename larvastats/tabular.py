@@ -1,6 +1,10 @@
 """From a table that somebody else wrote to checked columns: every complaint is one sentence."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,23 +14,75 @@ from larvastats.errors import DataError
 IDENTITY = ("line", "effector", "protocol", "tracker", "date", "time")
 """Columns that describe an assay; each must be constant within it."""
 
+OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
+    "assay": ("plate", "recording", "experiment", "dish", "video"),
+    "line": ("genotype", "strain", "neuron"),
+    "larva": ("animal", "individual", "id", "track", "object"),
+    "state": ("action", "behavior", "behaviour", "label", "activity"),
+    "t_start": ("start", "onset", "begin", "from"),
+    "t_stop": ("stop", "end", "offset", "t_end", "to"),
+    "t": ("time_s", "seconds", "timestamp"),
+}
+"""What other tables call the columns; offered as a hint, never read silently."""
+
+_DATE = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[T ].*)?")
+_CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d*)?)?")
+
 
 def require_columns(table: pd.DataFrame, columns: Sequence[str], source: str) -> None:
-    """Raise a :class:`DataError` that names missing columns and near misses."""
-    missing = [name for name in columns if name not in table.columns]
+    """Raise a :class:`DataError` that names missing columns and near misses.
+
+    Raises
+    ------
+    DataError
+        A column of `columns` is missing, or two columns have the same name.
+    """
+    names = [str(name) for name in table.columns]
+    check_names(names, columns, source)
+
+
+def check_names(names: Sequence[str], columns: Sequence[str], source: str) -> None:
+    """Raise a :class:`DataError` unless `names` holds every one of `columns`, and none twice."""
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(
+            f"{source}: every column needs its own name, but {', '.join(map(repr, twice))} "
+            f"{'occurs' if len(twice) == 1 else 'occur'} more than once; rename or drop one."
+        )
+    missing = [name for name in columns if name not in names]
     if not missing:
         return
-    have = ", ".join(map(str, table.columns[:20])) or "none"
+    found = ", ".join(names[:20]) or "none"
+    guesses = "".join(f"; is {guess!r} the {name}?" for name, guess in _guesses(missing, names))
     raise DataError(
         f"{source}: expected the columns {', '.join(columns)}, but "
-        f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing (found: {have}); "
-        "rename the columns or add the missing ones."
+        f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing (found: {found}"
+        f"{guesses}); rename the columns or add the missing ones."
     )
+
+
+def _guesses(missing: Sequence[str], names: Sequence[str]) -> list[tuple[str, str]]:
+    """Pair missing columns with the columns that may be meant."""
+    known = {*OTHER_NAMES, *IDENTITY}
+    free = {name.strip().casefold(): name for name in names if name not in known}
+    pairs = []
+    for column in missing:
+        usual = [free[other] for other in (column, *OTHER_NAMES.get(column, ())) if other in free]
+        near = usual or [free[n] for n in difflib.get_close_matches(column, free, n=1, cutoff=0.7)]
+        if near:
+            pairs.append((column, near[0]))
+    return pairs
 
 
 def numeric(table: pd.DataFrame, column: str, source: str) -> np.ndarray:
     """Return a column as finite float64, shape (row,); anything else is a :class:`DataError`."""
-    values = pd.to_numeric(table[column], errors="coerce").to_numpy(dtype=np.float64)
+    dtype = table[column].dtype
+    if dtype.kind in "mMb" or pd.api.types.is_datetime64_any_dtype(dtype):
+        raise DataError(
+            f"{source}: column {column} must hold times in seconds as numbers, but it holds values "
+            f"of type {dtype}; write seconds since the start of the recording."
+        )
+    values = _numbers(table[column])
     bad = ~np.isfinite(values)
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
@@ -38,21 +94,87 @@ def numeric(table: pd.DataFrame, column: str, source: str) -> np.ndarray:
     return values
 
 
-def text(table: pd.DataFrame, column: str, source: str) -> pd.Series:
-    """Return a column as strings; a missing value is a :class:`DataError`."""
-    values = table[column]
-    missing = values.isna().to_numpy()
+def _numbers(values: pd.Series) -> np.ndarray:
+    """Values as float64; what is no number becomes NaN."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        levels = _numbers(pd.Series(values.cat.categories))
+        return np.append(levels, np.nan)[values.cat.codes.to_numpy()]
+    try:
+        return pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError):  # cells that are lists, complex numbers, ...
+        return np.array([_number(value) for value in values])
+
+
+def _number(value: object) -> float:
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return float("nan")
+
+
+def levels(table: pd.DataFrame, column: str, source: str) -> tuple[np.ndarray, list[str]]:
+    """Return a column of names as codes and the distinct names.
+
+    Only the distinct values are turned into text, so that ten million rows cost one factorisation.
+
+    Parameters
+    ----------
+    table : DataFrame
+    column : str
+    source : str
+        How errors name the input.
+
+    Returns
+    -------
+    codes : ndarray of int, shape (row,)
+    names : list of str
+        Sorted; blanks around them are removed.
+
+    Raises
+    ------
+    DataError
+        A value is missing or blank, or is nothing that could be a name.
+    """
+    codes, texts = _distinct(table[column], f"{source}: column {column}")
+    # one text more, for the code -1 of missing values
+    position, distinct = pd.factorize(np.append(texts, ""), sort=True)
+    codes = position[codes]
+    missing = codes == position[-1]
     if missing.any():
         row = int(np.flatnonzero(missing)[0])
         raise DataError(
-            f"{source}: column {column} is empty in {int(missing.sum())} of {len(values)} rows "
+            f"{source}: column {column} is empty in {int(missing.sum())} of {len(codes)} rows "
             f"(first: row {row + 1}); every row needs a value there."
         )
-    return _as_text(values)
+    return codes - 1, [str(name) for name in distinct[1:]]  # "" sorts first
+
+
+def present(values: pd.Series) -> np.ndarray:
+    """Tell which values are neither missing nor blank, shape (row,)."""
+    codes, texts = _distinct(values, f"column {values.name}")
+    return np.append(texts != "", False)[codes]
+
+
+def _distinct(values: pd.Series, what: str) -> tuple[np.ndarray, np.ndarray]:
+    """Codes (-1 = missing) and the distinct values as text, in order of appearance."""
+    try:
+        codes, raw = pd.factorize(values)
+    except TypeError as error:
+        raise DataError(
+            f"{what} must hold names or numbers, but it holds values of type "
+            f"{type(values.iloc[0]).__name__}; write one plain value per row."
+        ) from error
+    dtype = raw.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        raw = raw.astype(dtype.categories.dtype)
+    return codes, _as_text(pd.Series(raw)).fillna("").to_numpy(dtype=object)
 
 
 def assay_table(
-    table: pd.DataFrame, assay_codes: np.ndarray, names: Sequence[str], source: str,
+    table: pd.DataFrame,
+    assay_codes: np.ndarray,
+    names: Sequence[str],
+    source: str,
     skip: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Collapse a long table to one row per assay.
@@ -82,41 +204,53 @@ def assay_table(
         An identity column takes two values within one assay.
     """
     first = np.full(len(names), -1, dtype=np.int64)
-    order = np.arange(len(assay_codes) - 1, -1, -1)
-    first[assay_codes[order]] = order
+    first[assay_codes[::-1]] = np.arange(len(assay_codes) - 1, -1, -1)  # the last write wins
     columns: dict[str, object] = {"assay": list(names)}
     for column in table.columns:
         if column in ("assay", "larva", "genotype") or column in skip:
             continue
-        codes, levels = pd.factorize(table[column], use_na_sentinel=False)
-        constant = codes == codes[first][assay_codes]
-        if not constant.all():
-            if column in IDENTITY:
-                _complain_two_values(column, levels, codes, first, assay_codes, constant, names, source)
-            continue
-        values = table[column].iloc[first].reset_index(drop=True)
-        columns[str(column)] = identity_text(values) if column in IDENTITY else values
+        changed = _first_change(table[column], first, assay_codes)
+        if changed is None:
+            values = table[column].iloc[first].reset_index(drop=True)
+            if isinstance(values.dtype, pd.CategoricalDtype):
+                values = values.astype(values.cat.categories.dtype)
+            columns[str(column)] = identity_text(values) if column in IDENTITY else values
+        elif column in IDENTITY:
+            assay = assay_codes[changed]
+            one, two = table[column].iloc[[first[assay], changed]]
+            raise DataError(
+                f"{source}: assay {names[assay]!r} must have one {column}, but it has {one!r} and "
+                f"{two!r} (row {changed + 1}); an assay is one plate in one recording: give each "
+                "its own id."
+            )
     return complete_assays(pd.DataFrame(columns))
 
 
-def _complain_two_values(column, levels, codes, first, assay_codes, constant, names, source):  # type: ignore[no-untyped-def]
-    row = int(np.flatnonzero(~constant)[0])
-    assay = assay_codes[row]
-    one, two = levels[codes[first[assay]]], levels[codes[row]]
-    raise DataError(
-        f"{source}: assay {names[assay]!r} must have one {column}, but it has {one!r} and "
-        f"{two!r} (row {row + 1}); an assay is one plate in one recording: give each its own id."
-    )
+def _first_change(values: pd.Series, first: np.ndarray, assay_codes: np.ndarray) -> int | None:
+    """First row whose value differs from its assay's first one; None if there is none."""
+    try:
+        codes = pd.factorize(values, use_na_sentinel=False)[0]
+    except TypeError:  # lists and the like, which describe no assay
+        return 0
+    differs = codes != codes[first][assay_codes]
+    return int(np.argmax(differs)) if differs.any() else None
 
 
 def complete_assays(assays: pd.DataFrame) -> pd.DataFrame:
-    """Add missing identity columns (as NA) and ``genotype`` = line@effector, in standard order."""
+    """Put a table of assays in standard form.
+
+    Missing identity columns are added (as NA), ``genotype`` becomes line@effector, dates become
+    ``YYYYMMDD`` and times of day ``HHMMSS`` where they are written year first (2020-01-31) or with
+    colons; other spellings stay as they are.
+    """
     assays = assays.copy()
     for column in IDENTITY:
         if column not in assays:
             assays[column] = pd.Series([None] * len(assays), dtype="str")
         else:
             assays[column] = identity_text(assays[column])
+    assays["date"] = _rewrite(assays["date"], _plain_date)
+    assays["time"] = _rewrite(assays["time"], _plain_time)
     effector = assays["effector"]
     assays["genotype"] = assays["line"].where(
         effector.isna(), assays["line"] + "@" + effector.fillna("")
@@ -127,8 +261,6 @@ def complete_assays(assays: pd.DataFrame) -> pd.DataFrame:
 
 def identity_text(values: pd.Series) -> pd.Series:
     """Return identity values as strings, empty ones as missing; 20200131.0 becomes '20200131'."""
-    if pd.api.types.is_datetime64_any_dtype(values):
-        return values.dt.strftime("%Y%m%d").astype("str")
     out = _as_text(values)
     return out.where(out.notna() & (out != ""), None).astype("str")
 
@@ -136,7 +268,28 @@ def identity_text(values: pd.Series) -> pd.Series:
 def _as_text(values: pd.Series) -> pd.Series:
     if pd.api.types.is_float_dtype(values):
         whole = values.dropna()
-        if (whole == whole.round()).all():
+        if (whole == whole.round()).all() and (whole.abs() < 2**63).all():
             values = values.astype("Int64")
     missing = values.isna()
     return values.astype("str").str.strip().where(~missing, None).astype("str")
+
+
+def _rewrite(values: pd.Series, rule: Callable[[str], str]) -> pd.Series:
+    """Apply a rule to every distinct text."""
+    return values.map({text: rule(text) for text in values.dropna().unique()}).astype("str")
+
+
+def _plain_date(text: str) -> str:
+    match = _DATE.fullmatch(text)
+    if match is None:
+        return text
+    year, month, day = match.groups()
+    return f"{year}{month:0>2}{day:0>2}"
+
+
+def _plain_time(text: str) -> str:
+    match = _CLOCK.fullmatch(text)
+    if match is not None:
+        hour, minute, second = match.groups()
+        return f"{hour:0>2}{minute}{second or '00'}"
+    return text.zfill(6) if text.isascii() and text.isdigit() else text

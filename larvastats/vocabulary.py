@@ -58,10 +58,18 @@ def rename_states(
 
 
 def order_states(names: Iterable[str]) -> tuple[str, ...]:
-    """Sort state names: the larva's actions in their usual order, then the others by name."""
+    """Sort state names: the larva's actions in their usual order, then the others by name.
+
+    ``run_strong`` and ``run_weak`` stand where ``run`` stands.
+    """
     known = LARVA_STATES + EXTRA_LARVA_STATES
     rank = {name: position for position, name in enumerate(known)}
-    return tuple(sorted(set(names), key=lambda name: (rank.get(name, len(known)), name)))
+
+    def place(name: str) -> tuple[int, str]:
+        plain = name.removesuffix("_weak").removesuffix("_strong")
+        return rank.get(plain, len(known)), name
+
+    return tuple(sorted(set(names), key=place))
 
 
 def _plain(label: str) -> str:
