@@ -1,9 +1,6 @@
-"""From a protocol string to stimuli, and from stimuli to named windows of time.
+"""Protocols and the named windows of time that they define.
 
-A protocol is up to four slots separated by ``#``; ``n`` is an empty slot. A slot with times reads
-``<kind>_<spec>_<onset>s<repeats>x<duration>s<gap>s``. The grammar is read leniently: whatever is
-not understood is kept as text, and no recording is lost over it.
-
+The grammar of the protocol string is in :mod:`larvastats.stimuli`; its names are public here.
 All times are in seconds from the start of the recording; intervals are half-open,
 ``[start, stop)``.
 """
@@ -14,144 +11,43 @@ import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 from larvastats.errors import UsageError
+from larvastats.stimuli import (
+    GapRule,
+    Interval,
+    Protocol,
+    Stimulus,
+    canonical_protocol,
+    format_intervals,
+    format_seconds,
+    merge_intervals,
+    parse_protocol,
+)
 
-GapRule = Literal["period", "pause"]
-Interval = tuple[float, float]
+__all__ = [
+    "GapRule",
+    "Interval",
+    "Protocol",
+    "Stimulus",
+    "Window",
+    "canonical_protocol",
+    "contrast",
+    "default_window",
+    "format_intervals",
+    "format_seconds",
+    "match_protocol",
+    "merge_intervals",
+    "parse_protocol",
+    "windows",
+]
 
-EMPTY_SLOT = "n"
-SLOTS = 4
-MAX_REPEATS = 100_000
 MAX_SLIDING = 10_000
 MAX_NAMED = 8
 
-_DASH = "\N{EN DASH}"
-_SUFFIX = "@100"
-_NUMBER = r"[0-9]{1,8}(?:\.[0-9]{1,6})?"
-_TIMED = re.compile(
-    rf"(?P<kind>[^_]+)(?:_(?P<spec>.*))?_(?P<onset>{_NUMBER})s(?P<repeats>[0-9]{{1,6}})x"
-    rf"(?P<duration>{_NUMBER})s(?P<gap>{_NUMBER})s",
-    re.DOTALL,
-)
-# A type and a spec without times. A piece such as ``45s1x30s`` is a damaged timing instead.
-_CONDITION = re.compile(r"[A-Za-z]+_.+", re.DOTALL)
-_DAMAGED_TIMING = re.compile(r"[0-9][sx][0-9]")
-_SECONDS = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+")
-_KIND_NAMES = {"p": "air puff", "r": "red light"}
-
-
-@dataclass(frozen=True, slots=True)
-class Stimulus:
-    """One slot of a protocol that has times.
-
-    Attributes
-    ----------
-    slot : int
-        Position in the protocol, from 1.
-    kind, spec : str
-        Type (``p``, ``r``, ``ch``, ...) and what follows it (``8``, ``LED100``, ``95grad``).
-    onset, duration, gap : float
-        Seconds, as written.
-    repeats : int
-        Number of presentations.
-    gap_rule : {'period', 'pause'}
-        Whether `gap` runs from start to start or from stop to start.
-    intervals : tuple of (float, float)
-        The presentations in order, one per repeat; they overlap where a period is shorter than
-        the duration.
-    """
-
-    slot: int
-    kind: str
-    spec: str
-    onset: float
-    repeats: int
-    duration: float
-    gap: float
-    gap_rule: GapRule
-    intervals: tuple[Interval, ...]
-
-    @property
-    def overlaps(self) -> bool:
-        """Whether the next presentation starts before the last one stops."""
-        return self.repeats > 1 and self.gap_rule == "period" and self.gap < self.duration
-
-    def describe(self) -> str:
-        """Say what is presented and when, with the reading of the gap where it matters."""
-        name = f"{_KIND_NAMES.get(self.kind, self.kind)} {self.spec}".strip()
-        text = f"{name}: {format_intervals(self.intervals)}"
-        if self.repeats == 1:
-            return text
-        ends = "start to start" if self.gap_rule == "period" else "stop to start"
-        return f"{text} (gap read as {self.gap_rule}, {ends})"
-
-
-@dataclass(frozen=True, slots=True)
-class Protocol:
-    """A protocol string, read.
-
-    Attributes
-    ----------
-    raw : str
-        The text as given.
-    slots : tuple of str
-        The slots without surrounding blanks or the ``@100`` suffix; at least four, absent ones
-        are ``n``. A fifth slot, which the grammar does not foresee, is read like the others.
-    stimuli : tuple of Stimulus
-        Slots with times, in slot order.
-    unparsed : tuple of str
-        Slots that follow no rule, such as ``paired`` or a damaged timing.
-    conditions : tuple of str
-        Slots with a type and a spec but no times, such as ``fe_0_suc``: they describe the
-        animals or the plate, not a moment.
-    """
-
-    raw: str
-    slots: tuple[str, ...]
-    stimuli: tuple[Stimulus, ...]
-    unparsed: tuple[str, ...]
-    conditions: tuple[str, ...] = ()
-
-    @property
-    def intervals(self) -> tuple[Interval, ...]:
-        """Distinct stimulus-on intervals over all slots, sorted by onset, then by end.
-
-        The k-th one is the window ``during_k``. Repeats of one slot that overlap are merged,
-        and an interval that two slots share counts once; different slots may overlap.
-        """
-        on: set[Interval] = set()
-        for stimulus in self.stimuli:
-            on.update(_merge(stimulus.intervals) if stimulus.overlaps else stimulus.intervals)
-        return tuple(sorted(on))
-
-    @property
-    def has_stimulus(self) -> bool:
-        """Whether any slot has times."""
-        return bool(self.stimuli)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """One sentence for each thing a reader of the times should know."""
-        return tuple(
-            f"slot {s.slot}: the period of {_number(s.gap)} s is shorter than the stimulus of "
-            f"{_number(s.duration)} s, so its repeats overlap and are merged; if the gap is a "
-            "pause, use --gap pause"
-            for s in self.stimuli
-            if s.overlaps
-        )
-
-    def describe(self) -> str:
-        """Say in one line what is presented when, with resolved times in seconds."""
-        parts = [stimulus.describe() for stimulus in self.stimuli]
-        if self.conditions:
-            parts.append(f"without times: {', '.join(self.conditions)}")
-        if self.unparsed:
-            parts.append(f"not understood: {', '.join(self.unparsed)}")
-        if not self.stimuli:
-            parts.insert(0, "no stimulus with times")
-        return "; ".join([*parts, *self.notes])
+_DURING = re.compile(r"during_([1-9][0-9]{0,5})")
+# Nine decimals, one nanosecond, are also the precision to which times are rounded.
+_SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +81,7 @@ class Window:
                     f"Window {self.name!r} has an interval from {start} to {stop} s; expected "
                     "two numbers, the start before the stop."
                 )
-        object.__setattr__(self, "intervals", _merge(self.intervals))
+        object.__setattr__(self, "intervals", merge_intervals(self.intervals))
 
     @property
     def duration(self) -> float:
@@ -193,54 +89,8 @@ class Window:
         return sum(stop - start for start, stop in self.intervals)
 
     def describe(self) -> str:
-        """Say the name and the times, such as ``during: 30-45, 60-75 s``."""
+        """Say the name and the times, such as ``during: 30–45, 60–75 s``."""
         return f"{self.name}: {format_intervals(self.intervals)}"
-
-
-def canonical_protocol(text: str) -> str:
-    """Return the text that identifies a protocol: no outer blanks, no trailing ``@100``."""
-    text = text.strip()
-    while text.endswith(_SUFFIX):
-        text = text.removesuffix(_SUFFIX).rstrip()
-    return text
-
-
-def parse_protocol(text: str, *, gap: GapRule | None = None) -> Protocol:
-    """Read a protocol string; any text gives a protocol.
-
-    Parameters
-    ----------
-    text : str
-        Such as ``r_LED100_30s2x15s30s#n#n#n``.
-    gap : {'period', 'pause'}, optional
-        How to read the last number of every timing: from start to start, or from stop to start.
-        By default ``period`` for ``r_LED*`` and ``p_<integer>``, ``pause`` otherwise.
-
-    Returns
-    -------
-    Protocol
-
-    Raises
-    ------
-    UsageError
-        If `gap` is something else; never because of `text`.
-    """
-    if gap not in (None, "period", "pause"):
-        raise UsageError(f"gap must be 'period' or 'pause', got {gap!r}.")
-    slots = [slot.strip() or EMPTY_SLOT for slot in canonical_protocol(text).split("#")]
-    slots += [EMPTY_SLOT] * (SLOTS - len(slots))
-    stimuli, conditions, unparsed = [], [], []
-    for position, slot in enumerate(slots, start=1):
-        if slot == EMPTY_SLOT:
-            continue
-        stimulus = _parse_slot(position, slot, gap)
-        if stimulus is not None:
-            stimuli.append(stimulus)
-        elif _CONDITION.fullmatch(slot) and not _DAMAGED_TIMING.search(slot):
-            conditions.append(slot)
-        else:
-            unparsed.append(slot)
-    return Protocol(text, tuple(slots), tuple(stimuli), tuple(unparsed), tuple(conditions))
 
 
 def default_window(protocol: Protocol) -> Window:
@@ -284,7 +134,7 @@ def windows(
     """
     spec = spec.strip()
     if spec == "each":
-        return tuple(_named(protocol, name) for name in _available(protocol, each=True))
+        return _each(protocol)
     if spec.partition(":")[0] == "sliding":
         return _sliding(spec, extent)
     if ":" in spec:
@@ -364,97 +214,38 @@ def match_protocol(query: str | None, available: Iterable[str]) -> str:
     raise UsageError(f"Protocol {query!r} is unknown in this source; {found}.")
 
 
-def format_intervals(intervals: Iterable[Interval]) -> str:
-    """Write intervals for people: ``30-45, 60-75 s`` (with en dashes), long series shortened."""
-    texts = [_interval_text(interval) for interval in intervals]
-    if len(texts) > 12:
-        texts = [*texts[:3], "...", f"{texts[-1]} s ({len(texts)} times)"]
-        return ", ".join(texts)
-    return f"{', '.join(texts)} s" if texts != ["whole"] else "whole recording"
-
-
-def _interval_text(interval: Interval) -> str:
-    start, stop = interval
-    if math.isinf(start) and math.isinf(stop):
-        return "whole"
-    if math.isinf(start):
-        return f"before {_number(stop)}"
-    if math.isinf(stop):
-        return f"from {_number(start)}"
-    return f"{_number(start)}{_DASH}{_number(stop)}"
-
-
-def _number(value: float) -> str:
-    """Write a number of seconds without useless zeros."""
-    return f"{value:.9f}".rstrip("0").rstrip(".")
-
-
-def _merge(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
-    """Sort intervals and join those that touch or overlap."""
-    merged: list[Interval] = []
-    for start, stop in sorted(intervals):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(stop, merged[-1][1]))
-        else:
-            merged.append((start, stop))
-    return tuple(merged)
-
-
-def _parse_slot(position: int, slot: str, gap_rule: GapRule | None) -> Stimulus | None:
-    """Read one slot with times; None where it has none that make sense."""
-    match = _TIMED.fullmatch(slot)
-    if match is None:
-        return None
-    kind, spec = match["kind"], match["spec"] or ""
-    onset, duration, gap = (float(match[name]) for name in ("onset", "duration", "gap"))
-    repeats = int(match["repeats"])
-    if not 1 <= repeats <= MAX_REPEATS or duration == 0:
-        return None
-    rule = gap_rule or _default_gap_rule(kind, spec)
-    period = gap if rule == "period" else duration + gap
-    # Multiplied, not accumulated, and rounded to 1 ns: the 150th start is as exact as the first.
-    starts = (round(onset + k * period, 9) for k in range(repeats))
-    intervals = tuple((start, round(start + duration, 9)) for start in starts)
-    return Stimulus(position, kind, spec, onset, repeats, duration, gap, rule, intervals)
-
-
-def _default_gap_rule(kind: str, spec: str) -> GapRule:
-    """Light and plain air puffs were written with periods, everything else with pauses."""
-    light = kind == "r" and spec.startswith("LED")
-    puff = kind == "p" and re.fullmatch(r"[0-9]+", spec) is not None
-    return "period" if light or puff else "pause"
-
-
-def _available(protocol: Protocol, *, each: bool = False) -> list[str]:
-    """Names of the windows a protocol has, in order of time."""
-    if not protocol.has_stimulus:
-        return ["whole"]
+def _each(protocol: Protocol) -> tuple[Window, ...]:
+    """Every window of a protocol in order of time: before, during_1 ... during_n, after."""
     on = protocol.intervals
+    if not on:
+        return (default_window(protocol),)
     # Nothing is recorded before 0 s, so a stimulus on from the start leaves no "before".
-    before = ["before"] if on[0][0] > 0 else []
-    during = [f"during_{k}" for k in range(1, len(on) + 1)]
-    return [*before, *([] if each else ["during"]), *during, "after"] + ([] if each else ["whole"])
+    before = [_named(protocol, "before")] if on[0][0] > 0 else []
+    during = [Window(f"during_{k}", (interval,)) for k, interval in enumerate(on, start=1)]
+    return (*before, *during, _named(protocol, "after"))
 
 
 def _named(protocol: Protocol, name: str) -> Window:
-    on = protocol.intervals
     if name == "whole":
         return Window(name, ((-math.inf, math.inf),))
-    if name in _available(protocol):
-        if name == "before":
-            return Window(name, ((-math.inf, on[0][0]),))
+    on = protocol.intervals
+    if on:
         if name == "during":
             return Window(name, on)
+        if name == "before" and on[0][0] > 0:
+            return Window(name, ((-math.inf, on[0][0]),))
         if name == "after":
             return Window(name, ((max(stop for _, stop in on), math.inf),))
-        return Window(name, (on[int(name.removeprefix("during_")) - 1],))
+        match = _DURING.fullmatch(name)
+        if match and int(match[1]) <= len(on):
+            return Window(name, (on[int(match[1]) - 1],))
     raise UsageError(_missing_window(protocol, name))
 
 
 def _missing_window(protocol: Protocol, name: str) -> str:
     """Say why a protocol has no window of this name, and which it has."""
     raw = protocol.raw or "(none)"
-    if not re.fullmatch(r"before|during|during_[1-9][0-9]*|after", name):
+    if not (name in ("before", "during", "after") or _DURING.fullmatch(name)):
         return (
             f"Window {name!r} is not known; expected before, during, during_1, ..., after, whole, "
             "each, START:STOP in seconds or sliding:WIDTH:STEP."
@@ -480,7 +271,7 @@ def _missing_window(protocol: Protocol, name: str) -> str:
 
 def _seconds(text: str, spec: str, what: str) -> float:
     """Read a time of at least 0 s from a part of a window specification."""
-    if not _SECONDS.fullmatch(text.strip()) or math.isinf(float(text)):
+    if not _SECONDS.fullmatch(text.strip()):
         raise UsageError(
             f"Window {spec!r} has {what} {text!r}; expected a number of seconds from 0 on, "
             "such as 45 or 12.5."
@@ -509,7 +300,7 @@ def _span(start: float, stop: float) -> Window:
     """Name a window by its times, so that the name is itself a specification."""
     if math.isinf(start) and math.isinf(stop):
         return Window("whole", ((start, stop),))
-    sides = ["" if math.isinf(side) else _number(side) for side in (start, stop)]
+    sides = ["" if math.isinf(side) else format_seconds(side) for side in (start, stop)]
     return Window(":".join(sides), ((start, stop),))
 
 
@@ -542,8 +333,9 @@ def _slide(spec: str, width: float, step: float, extent: Interval) -> Iterator[W
     count = math.floor((stop - start - width) / step + 1e-9) + 1
     if count < 1:
         raise UsageError(
-            f"Window {spec!r} does not fit: no full window of {_number(width)} s lies between "
-            f"{_number(start)} and {_number(stop)} s; choose a smaller width or a longer range."
+            f"Window {spec!r} does not fit: no full window of {format_seconds(width)} s lies "
+            f"between {format_seconds(start)} and {format_seconds(stop)} s; choose a smaller width "
+            "or a longer range."
         )
     if count > MAX_SLIDING:
         raise UsageError(
