@@ -295,7 +295,9 @@ class Ethogram:
 
     def to_bouts(self) -> pd.DataFrame:
         """Return one row per bout with the columns that :meth:`from_bouts` reads."""
-        return self._table(np.arange(self.n_bouts), {"t_start": self.t_start, "t_stop": self.t_stop})
+        return self._table(
+            np.arange(self.n_bouts), {"t_start": self.t_start, "t_stop": self.t_stop}
+        )
 
     def to_frames(self, dt: float = 0.1) -> pd.DataFrame:
         """Return one row per larva and multiple of `dt` seconds, as :meth:`from_frames` reads.

@@ -1,12 +1,27 @@
 """Numbers and tables as R prints them."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 R_EPSILON = 2.220446049250313e-16
 """``.Machine$double.eps``: R prints smaller p-values as ``< 2.2e-16``."""
+
+MAX_ROWS = 20
+"""Lines of a screen that are printed; the table holds them all."""
+
+MAX_NAMED = 6
+"""Lines named in one note; the others are counted."""
+
+PRINTED = (
+    "genotype", "n_assays", "n_dates", "statistic", "p_value", "q_value", "rejected",
+    "hellinger", "hellinger_adjusted", "top_transition", "top_difference",
+)  # fmt: skip
+"""Columns of a screen that are printed."""
 
 
 def significant(value: float, digits: int) -> str:
@@ -49,15 +64,128 @@ def named_vector(values: Mapping[str, float], digits: int = 7, width: int = 80) 
     return "\n".join(lines)
 
 
+@dataclass(frozen=True, slots=True)
+class TextColumn:
+    """One column of a table, ready to print: its cells, and whether they hold numbers."""
+
+    name: str
+    cells: list[str]
+    is_number: bool
+
+    @property
+    def width(self) -> int:
+        """Characters that the widest of cells and name needs."""
+        return max(map(len, [self.name, *self.cells]))
+
+
+def text_columns(table: pd.DataFrame, digits: int = 3) -> list[TextColumn]:
+    """Format every column of a table: blanks for NA, ``yes`` for true.
+
+    Numbers of one column share their decimals, so that they can be compared by eye; p- and
+    q-values keep their own, since their order of magnitude is what is read.
+    """
+    return [_text_column(str(name), table[name], digits) for name in table.columns]
+
+
+def _text_column(name: str, values: pd.Series, digits: int) -> TextColumn:
+    kind = pd.api.types
+    if kind.is_bool_dtype(values) or set(values.dropna().map(type)) <= {bool, np.bool_}:
+        cells = ["yes" if not pd.isna(v) and bool(v) else "" for v in values]
+        return TextColumn(name, cells, False)
+    if kind.is_float_dtype(values):
+        numbers = [float("nan") if pd.isna(v) else float(v) for v in values]
+        return TextColumn(name, _numbers(name, numbers, digits), True)
+    cells = ["" if pd.isna(v) else str(v) for v in values]
+    return TextColumn(name, cells, kind.is_numeric_dtype(values))
+
+
+def _numbers(name: str, values: Sequence[float], digits: int) -> list[str]:
+    finite = [abs(v) for v in values if np.isfinite(v)]
+    largest = max(finite, default=0.0)
+    is_p = name in ("p", "q", "p_floor", "p_exact", "p_approx") or name.endswith("_value")
+    # beyond these bounds shared decimals would be all zeros or all noise
+    if is_p or not 1e-2 <= largest < 1e6:
+        return ["" if np.isnan(v) else significant(v, digits) for v in values]
+    decimals = max(2, digits - 1 - math.floor(math.log10(largest)))
+    if all(v == round(v) for v in finite):
+        decimals = 0
+    return [_fixed(v, decimals) for v in values]
+
+
+def _fixed(value: float, decimals: int) -> str:
+    if np.isnan(value):
+        return ""
+    return f"{value:.{decimals}f}" if np.isfinite(value) else significant(value, 1)
+
+
 def table_text(table: pd.DataFrame, digits: int = 3) -> str:
-    """Print a table without its index: numbers to `digits` significant digits, blanks for NA."""
-    shown = pd.DataFrame(index=table.index)
-    for column in table.columns:
-        values = table[column]
-        if pd.api.types.is_bool_dtype(values):
-            shown[column] = ["yes" if v is True or v == True else "" for v in values]  # noqa: E712
-        elif pd.api.types.is_float_dtype(values):
-            shown[column] = ["" if pd.isna(v) else significant(v, digits) for v in values]
-        else:
-            shown[column] = ["" if pd.isna(v) else str(v) for v in values]
-    return shown.to_string(index=False)
+    """Print a table without its index: words to the left, numbers to the right, blanks for NA."""
+    columns = text_columns(table, digits)
+    lines = []
+    for row in range(-1, len(table)):
+        cells = (_padded(c.name if row < 0 else c.cells[row], c) for c in columns)
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def _padded(cell: str, column: TextColumn) -> str:
+    return cell.rjust(column.width) if column.is_number else cell.ljust(column.width)
+
+
+def screen_head(result: Any) -> list[str]:
+    """Return title, data, unit and null, and the count of rejected lines of a ``ScreenResult``."""
+    d, one = result.design, result.glance().iloc[0]
+    return [
+        "",
+        f"\tScreen of {one['n_lines']} lines: {d['statistic_text']}",
+        "",
+        f"data:  {d['data_name']}, window {d['window_text']}",
+        f"unit = {d['unit_text']}; null = {d['null_text']}",
+        f"{one['n_rejected']} of {one['n_tested']} tested lines at {d['correction_text']} "
+        f"{result.alpha:g}",
+        "",
+    ]
+
+
+def screen_columns(table: pd.DataFrame) -> pd.DataFrame:
+    """Choose what a screen prints of its table: the columns of :data:`PRINTED` with any content."""
+    shown = table[list(PRINTED)]
+    filled = [bool((shown[c].notna() & (shown[c].astype("str") != "")).any()) for c in PRINTED]
+    return shown.loc[:, filled]
+
+
+def line_notes(table: pd.DataFrame, rows: int) -> list[str]:
+    """Gather the notes of a screen's first `rows` lines, one sentence per note."""
+    noted = table[table["note"].fillna("") != ""]
+    first = noted[noted.index.isin(table.index[:rows])]
+    out = []
+    for text, lines in first.groupby("note", sort=False):
+        names = list(lines["genotype"])
+        more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+        out.append(f"note: {', '.join(names[:MAX_NAMED])}{more}: {text}")
+    if len(noted) > len(first):
+        out.append(f"note: {len(noted) - len(first)} more lines have a note of their own")
+    return out
+
+
+def more_lines(total: int, rows: int, where: str) -> list[str]:
+    """Say how many lines are not printed, and where they are."""
+    return [f"... and {total - rows} more lines: {where}"] if total > rows else []
+
+
+def screen_text(result: Any, rows: int = MAX_ROWS, where: str = "see tidy()") -> str:
+    """Print a ``ScreenResult``: title, design, its best `rows` lines, notes.
+
+    Parameters
+    ----------
+    result : ScreenResult
+    rows : int
+        Lines printed at most.
+    where : str
+        Where the others are.
+    """
+    table = result.table
+    body = table_text(screen_columns(table.iloc[:rows]))
+    notes = [*line_notes(table, rows), *(f"note: {note}" for note in result.notes)]
+    more = more_lines(len(table), rows, where)
+    return "\n".join([*screen_head(result), body, *more, *notes, ""])

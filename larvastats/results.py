@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from larvastats.errors import UsageError
-from larvastats.printing import named_vector, p_text, significant, table_text
+from larvastats.printing import named_vector, p_text, screen_text, significant, table_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -223,24 +223,8 @@ class ScreenResult:
         raise UsageError(f"kind must be ranking, volcano or matrices, but is {kind!r}.")
 
     def __repr__(self) -> str:
-        """Print title, design, ranked table and notes."""
-        d, one = self.design, self.glance().iloc[0]
-        head = [
-            "",
-            f"\tScreen of {one['n_lines']} lines: {d['statistic_text']}",
-            "",
-            f"data:  {d['data_name']}, window {d['window_text']}",
-            f"unit = {d['unit_text']}; null = {d['null_text']}",
-            f"{one['n_rejected']} of {one['n_tested']} tested lines at {d['correction_text']} "
-            f"{self.alpha:g}",
-            "",
-        ]
-        columns = ["genotype", "n_assays", "n_dates", "statistic", "p_value", "q_value",
-                   "rejected", "hellinger", "hellinger_adjusted", "top_transition",
-                   "top_difference", "note"]  # fmt: skip
-        shown = self.table[columns]
-        shown = shown.loc[:, shown.notna().any() & (shown != "").any()]
-        return "\n".join([*head, table_text(shown), *(f"note: {n}" for n in self.notes), ""])
+        """Print title, design, the best lines and notes."""
+        return screen_text(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +276,9 @@ class TransitionsResult:
             rows = rows[rows["window"] == window]
         if rows.empty or rows["window"].nunique() != 1:
             known = ", ".join(f"{g} ({w})" for g, w in self._pairs()[:12])
-            raise UsageError(f"no single matrix for {genotype!r} in {window!r}; there are: {known}.")
+            raise UsageError(
+                f"no single matrix for {genotype!r} in {window!r}; there are: {known}."
+            )
         matrix = rows.pivot(index="from", columns="to", values="p")
         return matrix.reindex(index=list(self.states), columns=list(self.states))
 

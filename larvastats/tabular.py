@@ -21,7 +21,7 @@ OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
     "state": ("action", "behavior", "behaviour", "label", "activity"),
     "t_start": ("start", "onset", "begin", "from"),
     "t_stop": ("stop", "end", "offset", "t_end", "to"),
-    "t": ("time_s", "seconds", "timestamp"),
+    "t": ("time", "time_s", "seconds", "timestamp"),
 }
 """What other tables call the columns; offered as a hint, never read silently."""
 
@@ -63,7 +63,7 @@ def check_names(names: Sequence[str], columns: Sequence[str], source: str) -> No
 
 def _guesses(missing: Sequence[str], names: Sequence[str]) -> list[tuple[str, str]]:
     """Pair missing columns with the columns that may be meant."""
-    known = {*OTHER_NAMES, *IDENTITY}
+    known = {*OTHER_NAMES, *IDENTITY} - {"time"}  # the time of day, or the time of a frame
     free = {name.strip().casefold(): name for name in names if name not in known}
     pairs = []
     for column in missing:
@@ -89,9 +89,16 @@ def numeric(table: pd.DataFrame, column: str, source: str) -> np.ndarray:
         raise DataError(
             f"{source}: column {column} must hold times in seconds, but {int(bad.sum())} of "
             f"{len(values)} values are not finite numbers (first: "
-            f"{table[column].iloc[row]!r} in row {row + 1}); correct or remove these rows."
+            f"{_shown(table[column].iloc[row])} in row {row + 1}); correct or remove these rows."
         )
     return values
+
+
+def _shown(value: object) -> str:
+    """How an error shows a cell."""
+    if pd.api.types.is_scalar(value) and pd.isna(value):
+        return "an empty cell"
+    return repr(value) if isinstance(value, str) else str(value)
 
 
 def _numbers(values: pd.Series) -> np.ndarray:

@@ -100,9 +100,7 @@ def _reason_free(line: NDArray[np.integer], control: NDArray[np.integer]) -> str
     return ""
 
 
-def _reason_dated(
-    line: NDArray[np.integer], control: NDArray[np.integer], n_shared: int
-) -> str:
+def _reason_dated(line: NDArray[np.integer], control: NDArray[np.integer], n_shared: int) -> str:
     for who, group in (("line", line), ("control", control)):
         if len(group) < 2:
             return f"{_number(len(group))} of the {who}: no variance, no test"

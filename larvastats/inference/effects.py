@@ -103,73 +103,8 @@ def _jackknifed_rows(line: Array, control: Array, rows: Callable[[Array, Array],
     return out
 
 
-def bootstrap_intervals(
-    line: Array,
-    control: Array,
-    blocks: tuple[NDArray[np.int64], NDArray[np.int64]],
-    possible: Mask,
-    weighting: str,
-    resamples: int,
-    rng: np.random.Generator,
-    level: float = 0.95,
-) -> dict[str, tuple[float, float]]:
-    """Return confidence intervals of the divergences, by resampling assays within blocks.
-
-    Percentiles of resampled plug-in divergences carry the plug-in's bias twice. The interval is
-    therefore the reflected ("basic") one of Davison & Hinkley 1997, section 5.2.1, whose centre
-    loses the bias, cut at the range of the divergence.
-
-    Parameters
-    ----------
-    line, control : ndarray, shape (assay, from, to)
-    blocks : tuple of ndarray of int
-        Block of each assay of the line and of the control.
-    possible, weighting
-        As in :func:`plug_in`.
-    resamples : int
-    rng : Generator
-    level : float
-
-    Returns
-    -------
-    dict of str to (low, high)
-        NaN when a side has fewer than two assays or `resamples` is 0.
-    """
-    names = ("hellinger", "js", "kl")
-    if len(line) < 2 or len(control) < 2 or resamples < 1:
-        return dict.fromkeys(names, (float("nan"), float("nan")))
-    observed = plug_in(line.sum(axis=0), control.sum(axis=0), possible, weighting)
-    draws = plug_in(
-        _resampled(line, blocks[0], resamples, rng),
-        _resampled(control, blocks[1], resamples, rng),
-        possible,
-        weighting,
-    )
-    tails = (1 - level) / 2, (1 + level) / 2
-    out = {}
-    for name in names:
-        low, high = np.nanquantile(draws[name], tails)
-        top = np.inf if name == "kl" else 1.0
-        reflected = 2 * observed[name] - np.array([high, low])
-        out[name] = tuple(float(v) for v in np.clip(reflected, 0.0, top))
-    return out
-
-
-def _resampled(
-    counts: Array, block: NDArray[np.int64], resamples: int, rng: np.random.Generator
-) -> Array:
-    """Pooled counts of bootstrap samples of the assays, shape (resample, from, to)."""
-    times = np.zeros((resamples, len(counts)))
-    for b in np.unique(block):
-        members = np.flatnonzero(block == b)
-        share = np.full(len(members), 1 / len(members))
-        times[:, members] = rng.multinomial(len(members), share, size=resamples)
-    return (times @ counts.reshape(len(counts), -1)).reshape(resamples, *counts.shape[1:])
-
-
 def pseudo_line_95(
-    design: Design, counts: Array, possible: Mask, weighting: str, rng: np.random.Generator,
-    draws: int = 100,
+    design: Design, counts: Array, weighting: str, rng: np.random.Generator, draws: int = 100
 ) -> float:
     """Return the 95th percentile of ``hellinger_adjusted`` among control pseudo-lines.
 
@@ -180,7 +115,7 @@ def pseudo_line_95(
     ----------
     design : Design
     counts : ndarray, shape (unit, from, to)
-    possible, weighting
+    weighting
         As in :func:`plug_in`.
     rng : Generator
     draws : int
@@ -191,7 +126,7 @@ def pseudo_line_95(
         NaN when the controls are too few to be split so.
     """
     sizes = design.sizes
-    if any(c <= m for m, c in sizes) or sum(m for m, _ in sizes) < 2:
+    if design.reason or any(c <= m for m, c in sizes) or sum(m for m, _ in sizes) < 2:
         return float("nan")
     control = np.flatnonzero(~design.is_line)
     if len(control) - sum(m for m, _ in sizes) < 2:

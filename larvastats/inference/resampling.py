@@ -85,8 +85,7 @@ def _members(design: Design) -> list[NDArray[np.int64]]:
 
 def sign_flips(n: int, resamples: int, rng: np.random.Generator) -> Iterator[NDArray[np.float64]]:
     """Yield sign vectors, shape (flip, unit): all ``2**n`` when few enough, else random ones."""
-    total = 2**n
-    exact = total <= MAX_ENUMERATION
+    total, exact = 2**n, flips_are_exact(n)
     for start in range(0, total if exact else resamples, CHUNK):
         if exact:
             code = np.arange(start, min(start + CHUNK, total))
@@ -94,6 +93,11 @@ def sign_flips(n: int, resamples: int, rng: np.random.Generator) -> Iterator[NDA
         else:
             bits = rng.integers(0, 2, size=(min(CHUNK, resamples - start), n))
         yield 1.0 - 2.0 * bits
+
+
+def flips_are_exact(n: int) -> bool:
+    """Whether :func:`sign_flips` enumerates."""
+    return 2**n <= MAX_ENUMERATION
 
 
 def null_distribution(

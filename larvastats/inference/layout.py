@@ -1,0 +1,200 @@
+"""From a setting to tasks: windows counted, profiles made, one task per line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from larvastats.errors import DataError, UsageError
+from larvastats.inference import linetest
+from larvastats.inference.design import Design, make_design
+from larvastats.inference.options import Options
+from larvastats.inference.outcome import LineTask
+from larvastats.inference.prepare import Profiles, contrast_profiles, profiles
+from larvastats.inference.setting import Setting
+from larvastats.markov.counts import TransitionCounts, count_transitions
+from larvastats.protocol import Window, default_window, windows
+from larvastats.protocol import contrast as parse_contrast
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A setting with its windows counted and its profiles made.
+
+    Attributes
+    ----------
+    setting : Setting
+    windows : tuple of Window
+        One, or the two of a contrast.
+    counts : TransitionCounts
+    profiles : Profiles
+    usable : ndarray of bool, shape (assay,)
+        Assays with at least one transition in every window.
+    """
+
+    setting: Setting
+    windows: tuple[Window, ...]
+    counts: TransitionCounts
+    profiles: Profiles
+    usable: NDArray[np.bool_]
+
+    @property
+    def is_contrast(self) -> bool:
+        """Whether two windows are contrasted."""
+        return len(self.windows) == 2
+
+    @property
+    def window_name(self) -> str:
+        """Name of the window or contrast."""
+        return "-".join(w.name for w in self.windows)
+
+
+def count(setting: Setting, options: Options, window: str | None, contrast: str | None) -> Counted:
+    """Count the windows and make the profiles."""
+    if window is not None and contrast is not None:
+        raise UsageError("give either window or contrast, not both.")
+    if contrast is not None:
+        chosen: tuple[Window, ...] = parse_contrast(setting.protocol, contrast)
+    elif window is None:
+        chosen = (default_window(setting.protocol),)
+    else:
+        chosen = windows(setting.protocol, window, extent=_extent(setting))
+        if len(chosen) != 1:
+            raise UsageError(
+                f"window {window!r} names {len(chosen)} windows, but a screen tests one; name one "
+                "of them, or see them all with transitions."
+            )
+    counts = count_transitions(setting.ethogram, chosen, options.transitions, options.dt)
+    per_window = counts.counts.sum(axis=(2, 3))
+    for w, one in enumerate(chosen):
+        if not per_window[:, w].any():
+            raise DataError(_empty_window(setting, one))
+    usable = (per_window > 0).all(axis=1)
+    if len(chosen) == 2:
+        made = contrast_profiles(counts.counts[:, 0], counts.counts[:, 1])
+    else:
+        made = profiles(counts.counts[:, 0])
+    return Counted(setting, chosen, counts, made, usable)
+
+
+def _extent(setting: Setting) -> tuple[float, float]:
+    larvae = setting.ethogram.larvae
+    return float(larvae["t_from"].min()), float(larvae["t_to"].max())
+
+
+def _empty_window(setting: Setting, window: Window) -> str:
+    low, high = _extent(setting)
+    return (
+        f"window {window.describe()} holds no transition in any assay of protocol "
+        f"{setting.protocol.raw or '(none)'!r}; the recordings run from {low:g} to {high:g} s: "
+        "choose a window within them, or check the stimulus times (--gap)."
+    )
+
+
+def lay_out(
+    counted: Counted, pairs: Mapping[str, str | None], options: Options
+) -> tuple[list[LineTask], list[dict[str, Any]]]:
+    """Make one task per line that has a control, and the describing columns of every line."""
+    setting, made = counted.setting, counted.profiles
+    groups = _groups(setting)
+    dimension: dict[str, float] = {}
+    tasks, rows = [], []
+    for genotype, control in pairs.items():
+        row = _identity(counted, genotype, control)
+        rows.append(row)
+        if control is None:
+            row["note"] = f"no control with the effector {row['effector']}"
+            continue
+        design, unused = _design(counted, genotype, control)
+        if control not in dimension:
+            is_control = np.zeros(len(groups), dtype=bool)
+            is_control[setting.rows(control)] = True
+            x, seen = made.x[counted.usable], counted.usable
+            dimension[control] = linetest.dimension(x, groups[seen], is_control[seen])
+        row |= _sizes(counted, design)
+        row["note"] = _design_note(design, unused)
+        u = design.units
+        rows_or_none = None if counted.is_contrast else made.rows[u]
+        counts = counted.counts.counts[u, 0]
+        task = LineTask(
+            genotype,
+            control,
+            design,
+            made.x[u],
+            rows_or_none,
+            counts,
+            options.transitions,
+            dimension[control],
+            options.row_weights,
+            options.resamples,
+            options.bootstrap,
+            options.seed,
+        )
+        tasks.append(task)
+    return tasks, rows
+
+
+def _groups(setting: Setting) -> NDArray[np.int64]:
+    """Genotype (x date) of every assay: within these, assays are replicates."""
+    key = setting.ethogram.assays["genotype"].astype("str")
+    if setting.dates is not None:
+        key = key + "\x1f" + pd.Series([str(d) for d in setting.dates])
+    return pd.factorize(key)[0].astype(np.int64)
+
+
+def _design(counted: Counted, genotype: str, control: str) -> tuple[Design, int]:
+    """Lay out one comparison; where it allows no test, keep all assays to be described."""
+    line, other = counted.setting.rows(genotype), counted.setting.rows(control)
+    unused = int((~counted.usable[line]).sum())
+    line, other = line[counted.usable[line]], other[counted.usable[other]]
+    design = make_design(line, other, counted.setting.dates)
+    if design.reason:
+        everyone = make_design(line, other, None)
+        design = replace(everyone, reason=design.reason, dated=design.dated)
+    return design, unused
+
+
+def _identity(counted: Counted, genotype: str, control: str | None) -> dict[str, Any]:
+    assays = counted.setting.ethogram.assays
+    first = assays.iloc[counted.setting.rows(genotype)[0]]
+    return {
+        "genotype": genotype,
+        "line": first["line"],
+        "effector": first["effector"],
+        "control": control,
+        "protocol": counted.setting.protocol.raw or None,
+        "window": counted.window_name,
+        "note": "",
+    }
+
+
+def _sizes(counted: Counted, design: Design) -> dict[str, Any]:
+    line, control = design.units[design.is_line], design.units[~design.is_line]
+    dates = counted.setting.dates
+    n_dates = None
+    if dates is not None:
+        n_dates = len({dates[a] for a in line} & {dates[a] for a in control} - {None})
+    return {
+        "n_dates": n_dates,
+        "n_assays": len(line),
+        "n_control_assays": len(control),
+        "n_larvae": int(counted.setting.ethogram.larvae_per_assay[line].sum()),
+        "n_transitions": int(counted.counts.counts[line, 0].sum()),
+    }
+
+
+def _design_note(design: Design, unused: int) -> str:
+    parts = [design.reason] if design.reason else []
+    line, control = design.n_dropped
+    if line:
+        parts.append(f"{line} assays on dates without control left out")
+    if control:
+        parts.append(f"{control} control assays on dates without the line left out")
+    if unused:
+        parts.append(f"{unused} assays without a transition in the window left out")
+    return "; ".join(parts)

@@ -1,0 +1,64 @@
+"""How a comparison is made: every choice in one checked place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from larvastats.errors import UsageError
+from larvastats.inference.multiplicity import CORRECTIONS
+
+STATISTICS = {
+    "welch": "studentised distance of transition profiles",
+    "hellinger": "studentised squared Hellinger distance",
+    "js": "studentised squared Jensen-Shannon distance",
+    "kl": "studentised Kullback-Leibler divergence",
+}
+NULLS = ("auto", "relabel", "F")
+CORRECTION_TEXT = {
+    "bh": "Benjamini-Hochberg q <=",
+    "by": "Benjamini-Yekutieli q <=",
+    "bonferroni": "Bonferroni-adjusted p <=",
+    "none": "uncorrected p <=",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a line is tested; shared by `screen` and `compare`."""
+
+    statistic: str = "welch"
+    transitions: str = "jump"
+    dt: float = 0.1
+    null: str = "auto"
+    resamples: int = 10_000
+    correction: str = "bh"
+    alpha: float = 0.05
+    row_weights: str = "uniform"
+    bootstrap: int = 1000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no sense, in one sentence."""
+        _one_of("statistic", self.statistic, tuple(STATISTICS))
+        _one_of("null", self.null, NULLS)
+        _one_of("correction", self.correction, CORRECTIONS)
+        _one_of("row_weights", self.row_weights, ("uniform", "occupancy"))
+        if not 0 < self.alpha < 1:
+            raise UsageError(f"alpha must lie between 0 and 1, but is {self.alpha!r}.")
+        if self.resamples < 99:
+            raise UsageError(f"resamples must be at least 99, but is {self.resamples!r}.")
+        if self.bootstrap < 0:
+            raise UsageError(f"bootstrap must not be negative, but is {self.bootstrap!r}.")
+        if self.seed < 0:
+            raise UsageError(f"seed must be a whole number from 0 up, but is {self.seed!r}.")
+        if self.null == "F" and self.statistic != "welch":
+            raise UsageError(
+                f"the F approximation exists for the statistic welch only, not for "
+                f"{self.statistic!r}; use null='relabel'."
+            )
+
+
+def _one_of(name: str, value: str, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise UsageError(f"{name} must be one of {', '.join(allowed)}, but is {value!r}.")

@@ -1,0 +1,61 @@
+"""What every verb does first: open its source and say what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from larvastats.ethogram import Ethogram
+
+EXAMPLE_NAME = "built-in example: a simulated light screen"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Opened recordings.
+
+    Attributes
+    ----------
+    ethogram : Ethogram
+    name : str
+        How results call it.
+    notes : tuple of str
+        What was left out on the way.
+    provenance : mapping
+        ``source`` and ``checksum``.
+    """
+
+    ethogram: Ethogram
+    name: str
+    notes: tuple[str, ...]
+    provenance: Mapping[str, Any]
+
+
+def open_source(source: Any, *, progress: bool = False, **load: Any) -> Source:
+    """Open a store, database directory, table file, DataFrame or ethogram.
+
+    Parameters
+    ----------
+    source : Ethogram, DataFrame, path or None
+        None is the built-in example.
+    progress : bool
+        Draw a progress bar while reading many files.
+    **load
+        Passed on to :func:`larvastats.io.source.load_with_report`.
+    """
+    from larvastats.example import example_path
+    from larvastats.io.source import checksum, load_with_report
+
+    place = example_path() if source is None else source
+    ethogram, notes = load_with_report(place, progress=progress, **load)
+    if source is None:
+        name = EXAMPLE_NAME
+    elif isinstance(source, Ethogram | pd.DataFrame):
+        name = f"{type(source).__name__} in memory"
+    else:
+        name = str(Path(source))
+    return Source(ethogram, name, notes, {"source": name, "checksum": checksum(place)})

@@ -1,0 +1,202 @@
+"""Every line against its control: the main verb."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from larvastats import compute
+from larvastats.errors import DataError
+from larvastats.inference import pvalues, tables
+from larvastats.inference.layout import Counted, count, lay_out
+from larvastats.inference.multiplicity import adjust
+from larvastats.inference.options import CORRECTION_TEXT, STATISTICS, Options
+from larvastats.inference.outcome import analyse_line
+from larvastats.inference.setting import check_states, find_controls, make_setting
+from larvastats.results import SCREEN_COLUMNS, TRANSITION_COLUMNS, ScreenResult
+from larvastats.verbs._open import Source, open_source
+
+
+def screen(
+    source: Any = None,
+    *,
+    protocol: str | None = None,
+    control: str | None = None,
+    statistic: str = "welch",
+    transitions: str = "jump",
+    dt: float = 0.1,
+    window: str | None = None,
+    contrast: str | None = None,
+    gap: str | None = None,
+    unit: str = "assay",
+    block: str = "date",
+    null: str = "auto",
+    resamples: int = 10_000,
+    correction: str = "bh",
+    alpha: float = 0.05,
+    row_weights: str = "uniform",
+    bootstrap: int = 1000,
+    seed: int = 0,
+    jobs: int = 1,
+    progress: bool = False,
+    **load: Any,
+) -> ScreenResult:
+    """Test every line of a protocol against its control.
+
+    Parameters
+    ----------
+    source : Ethogram, DataFrame or path, optional
+        Recordings; the built-in example when left out.
+    protocol : str, optional
+        Name or unique beginning; may be left out when the source has one or none.
+    control : str, optional
+        A genotype, or a line (taken with each line's own effector). By default the field's usual
+        control line.
+    statistic : {'welch', 'hellinger', 'js', 'kl'}
+        What ranks the lines; all are studentised, see :mod:`larvastats.inference.linetest`.
+    transitions : {'jump', 'frame'}
+        How to count, see :func:`larvastats.markov.counts.count_transitions`.
+    dt : float
+        Step in s under ``frame``.
+    window : str, optional
+        ``during`` (default; ``whole`` without a stimulus), ``before``, ``during_2``, ``after``,
+        ``whole``, ``START:STOP``.
+    contrast : str, optional
+        ``W1-W2``: test the change from W2 to W1, not the behaviour in a window: who responds
+        differently, not who is different. Divergences are then blank.
+    gap : {'period', 'pause'}, optional
+        How to read the last number of a stimulus.
+    unit : {'assay', 'larva'}
+        What is exchanged under the null hypothesis.
+    block : {'date', 'none'}
+        Within what it is exchanged. With dates the replicate is line x date.
+    null : {'auto', 'relabel', 'F'}
+        Which p-value ranks and feeds the correction.
+    resamples : int
+        Relabellings where there are too many to enumerate.
+    correction : {'bh', 'by', 'bonferroni', 'none'}
+    alpha : float
+    row_weights : {'uniform', 'occupancy'}
+        How the divergences average over states.
+    bootstrap : int
+        Resamples behind the intervals of the divergences; 0 switches them off.
+    seed : int
+    jobs : int
+        Processes; the result does not depend on it.
+    progress : bool
+        Draw a progress bar on stderr.
+    **load
+        Passed on to :func:`larvastats.io.source.load`: ``format labels min_bout fps px_per_mm
+        exclude``.
+
+    Returns
+    -------
+    ScreenResult
+
+    Raises
+    ------
+    UsageError, DataError
+        With a sentence that says what was expected and what was found.
+    """
+    options = Options(statistic, transitions, dt, null, resamples, correction, alpha, row_weights,
+                      bootstrap, seed)  # fmt: skip
+    opened = open_source(source, progress=progress, **load)
+    setting = make_setting(opened.ethogram, protocol=protocol, gap=gap, unit=unit, block=block)
+    pairs = find_controls(setting.ethogram.assays, control)
+    counted = count(setting, options, window, contrast)
+    notes = (*opened.notes, *setting.notes, *check_states(setting.ethogram, pairs))
+    tasks, rows = lay_out(counted, pairs, options)
+    outcomes = compute.run(analyse_line, tasks, jobs=jobs, description="lines", progress=progress)
+    if not tasks:
+        raise DataError(_nothing_left(pairs, control))
+    return _assemble(opened, counted, options, rows, tasks, outcomes, notes, unit)
+
+
+def _nothing_left(pairs: Mapping[str, str | None], control: str | None) -> str:
+    if not pairs:
+        return (
+            "no line is left to test: every assay of this protocol belongs to the control; check "
+            "--protocol, --control and --exclude."
+        )
+    lines = ", ".join(list(pairs)[:6])
+    return (
+        f"no line can be compared: none of {lines} has a control with its effector; name the "
+        f"control's full genotype with --control (given: {control!r})."
+    )
+
+
+def _assemble(  # type: ignore[no-untyped-def]
+    opened: Source, counted: Counted, options: Options, rows, tasks, outcomes, notes, unit
+) -> ScreenResult:
+    """Put the outcomes into the tables of the result."""
+    by_name = {t.genotype: (t, o) for t, o in zip(tasks, outcomes, strict=True)}
+    floors = np.array([o.floor[options.statistic] for o in outcomes])
+    kind = pvalues.choose_null(floors, options.alpha, options.null, options.statistic == "welch")
+    cells = []
+    for row in rows:
+        if row["genotype"] in by_name:
+            task, outcome = by_name[row["genotype"]]
+            row |= tables.outcome_columns(outcome, options, kind)
+            top = tables.top_cell(counted, task, outcome)
+            row |= top
+            row["note"] = tables.with_floor(row, options.alpha)
+            cells.append(tables.cell_table(counted, row, task, outcome))
+    table = pd.DataFrame(rows).reindex(columns=list(SCREEN_COLUMNS))
+    table["q_value"] = adjust(table["p_value"].to_numpy(np.float64), options.correction)
+    table["rejected"] = (table["q_value"] <= options.alpha).astype("boolean")
+    table.loc[table["q_value"].isna(), "rejected"] = pd.NA
+    table = tables.ranked(tables.typed(table))
+    n = max((o.n_resamples for o in outcomes), default=0)
+    return ScreenResult(
+        table=table,
+        transitions=pd.concat(cells, ignore_index=True)[list(TRANSITION_COLUMNS)],
+        units=tables.unit_table(counted, by_name),
+        states=counted.counts.states,
+        alpha=options.alpha,
+        design=design_text(opened, counted, options, kind, n, unit),
+        seed=options.seed,
+        provenance=opened.provenance | _scaling(counted),
+        notes=notes,
+    )
+
+
+def design_text(
+    opened: Source, counted: Counted, options: Options, kind: str, n: int, unit: str
+) -> dict[str, Any]:
+    """Describe the design in numbers and in words."""
+    dated = counted.setting.dates is not None
+    windows_text = "; ".join(w.describe() for w in counted.windows)
+    if counted.is_contrast:
+        windows_text = f"{counted.window_name} ({windows_text})"
+    relabel = f"{unit}s relabelled within dates" if dated else f"{unit}s relabelled"
+    null_text = relabel if kind == "relabel" else "F approximation (relabelling cannot reach q)"
+    return {
+        "data_name": opened.name,
+        "protocol": counted.setting.protocol.raw or None,
+        "stimuli": counted.setting.protocol.describe(),
+        "window": counted.window_name,
+        "window_text": windows_text,
+        "contrast": counted.window_name if counted.is_contrast else None,
+        "transitions": options.transitions,
+        "dt": counted.counts.dt,
+        "unit": unit,
+        "unit_text": f"{unit}, replicate = line x date" if dated else unit,
+        "block": "date" if dated else "none",
+        "statistic": options.statistic,
+        "statistic_text": STATISTICS[options.statistic],
+        "null": kind,
+        "null_text": null_text,
+        "correction": options.correction,
+        "correction_text": CORRECTION_TEXT[options.correction],
+        "row_weights": options.row_weights,
+        "n_resamples": n,
+        "bootstrap": options.bootstrap,
+    }
+
+
+def _scaling(counted: Counted) -> dict[str, Any]:
+    made = counted.profiles
+    return {"profile_p_bar": np.nan_to_num(made.p_bar).tolist(), "profile_pi": made.pi.tolist()}
