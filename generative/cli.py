@@ -11,9 +11,9 @@ app = typer.Typer(add_completion=False)
 
 @app.callback(invoke_without_command=True)
 def generate() -> None:
-    """Generative models of larva trajectories (none in this version).
+    """Learn and draw larva trajectories (not in this version).
 
-    Later releases bring models that learn from recordings, draw new trajectories
+    Later releases bring generative models that learn from recordings, draw new trajectories
     and are judged by the same tests as real larvae.
     """
     typer.echo(
