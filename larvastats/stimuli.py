@@ -242,14 +242,14 @@ def _parse_slot(position: int, slot: str, gap_rule: GapRule | None) -> Stimulus 
     kind, spec = match["kind"], match["spec"] or ""
     onset, duration, gap = (float(match[name]) for name in ("onset", "duration", "gap"))
     repeats = int(match["repeats"])
-    if not 1 <= repeats <= MAX_REPEATS or duration == 0:
+    if not 1 <= repeats <= MAX_REPEATS:
         return None
     rule = gap_rule or _default_gap_rule(kind, spec)
     period = gap if rule == "period" else duration + gap
     # Multiplied, not accumulated, and rounded to 1 ns: the 150th start is as exact as the first.
     starts = (round(onset + k * period, 9) for k in range(repeats))
     intervals = tuple((start, round(start + duration, 9)) for start in starts)
-    if intervals[-1][0] >= intervals[-1][1]:  # so late that the duration is lost in rounding
+    if intervals[-1][0] >= intervals[-1][1]:  # no duration, or so late that rounding takes it
         return None
     return Stimulus(position, kind, spec, onset, repeats, duration, gap, rule, intervals)
 

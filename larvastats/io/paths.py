@@ -26,7 +26,7 @@ _GENOTYPE = re.compile(r"(?P<line>[^@]+)@(?P<effector>[^@]*)")
 # The extension starts with a letter, so that the decimals of a protocol are not taken for one.
 _STEM = re.compile(
     r"(?P<stamp>[0-9]{8}_[0-9]{6})@(?P<line>[^@]+)@(?P<effector>[^@]*)@(?P<tracker>t[0-9]+)"
-    r"@(?P<protocol>[^@]+?)(?:@100)*(?:\.[A-Za-z][^@]*)?"
+    r"@(?P<protocol>[^@]+?)(?:@100)?(?:\.[A-Za-z][^@]*)?"
 )
 
 
@@ -96,7 +96,8 @@ def identify(
     if root is not None and not path.is_relative_to(root):
         path = Path(root) / path
     # As written first, so that a linked database keeps the names it is known by.
-    for candidate in (Path(os.path.abspath(path)), Path(os.path.realpath(path))):
+    for resolve in (os.path.abspath, os.path.realpath):
+        candidate = Path(resolve(path))
         identity = _from_folders(candidate, root) or _from_stem(candidate.name)
         if identity is not None:
             return identity
