@@ -1,16 +1,30 @@
 """larvastats: which genotypes change behaviour, how, when, and how sure one can be."""
 
-from larvastats.errors import DataError, LarvastatsError, UsageError
-from larvastats.ethogram import Ethogram
-from larvastats.protocol import Protocol, parse_protocol
-from larvastats.results import HTest, ScreenResult, SourceInfo, TransitionsResult
-from larvastats.verbs.compare import compare
-from larvastats.verbs.info import info
-from larvastats.verbs.proportion_test import proportion_test
-from larvastats.verbs.screen import screen
-from larvastats.verbs.transitions import transitions
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
+
+# Names load on first use: the command line answers at once, and heavy libraries load only for
+# those who need them.
+_HOMES = {
+    "DataError": "larvastats.errors",
+    "Ethogram": "larvastats.ethogram",
+    "HTest": "larvastats.results",
+    "LarvastatsError": "larvastats.errors",
+    "Protocol": "larvastats.protocol",
+    "ScreenResult": "larvastats.results",
+    "SourceInfo": "larvastats.results",
+    "TransitionsResult": "larvastats.results",
+    "UsageError": "larvastats.errors",
+    "compare": "larvastats.verbs.compare",
+    "info": "larvastats.verbs.info",
+    "load": "larvastats.io.source",
+    "parse_protocol": "larvastats.protocol",
+    "proportion_test": "larvastats.verbs.proportion_test",
+    "screen": "larvastats.verbs.screen",
+    "transitions": "larvastats.verbs.transitions",
+}
 
 __all__ = [
     "DataError",
@@ -25,8 +39,35 @@ __all__ = [
     "__version__",
     "compare",
     "info",
+    "load",
     "parse_protocol",
     "proportion_test",
     "screen",
     "transitions",
 ]
+
+if TYPE_CHECKING:
+    from larvastats.errors import DataError, LarvastatsError, UsageError
+    from larvastats.ethogram import Ethogram
+    from larvastats.io.source import load
+    from larvastats.protocol import Protocol, parse_protocol
+    from larvastats.results import HTest, ScreenResult, SourceInfo, TransitionsResult
+    from larvastats.verbs.compare import compare
+    from larvastats.verbs.info import info
+    from larvastats.verbs.proportion_test import proportion_test
+    from larvastats.verbs.screen import screen
+    from larvastats.verbs.transitions import transitions
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from its home on first use."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted(__all__)
