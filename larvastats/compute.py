@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from larvastats.errors import UsageError
+from larvastats.errors import DataError, UsageError
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -46,7 +49,8 @@ def run(
         Each carries everything its result depends on, its seed included, so that results are the
         same for any number of processes.
     jobs : int
-        Number of processes.
+        Number of processes. Above one, a Python script must guard its own code by
+        ``if __name__ == "__main__":``, since every process imports it anew.
     description : str
         Shown beside the progress bar.
     progress : bool
@@ -55,16 +59,44 @@ def run(
     Raises
     ------
     UsageError
-        `jobs` below one.
+        `jobs` is no whole number from one up.
+    DataError
+        A process was killed from outside, most often for want of memory.
     """
-    if jobs < 1:
-        raise UsageError(f"--jobs must be at least 1, but is {jobs}.")
+    if not isinstance(jobs, int) or jobs < 1:
+        raise UsageError(f"jobs must be a whole number from 1 up, but is {jobs!r}.")
     jobs = min(jobs, max(1, len(tasks)))
     if jobs == 1:
         return [function(t) for t in track(tasks, description, len(tasks), progress)]
+    try:
+        with _pool(jobs) as pool:
+            chunk = max(1, len(tasks) // (8 * jobs))
+            results = pool.map(function, tasks, chunksize=chunk)
+            return list(track(results, description, len(tasks), progress))
+    except BrokenProcessPool as error:
+        raise DataError(
+            f"one of {jobs} processes was killed from outside while {description}, most often for "
+            "want of memory; use fewer of them (--jobs), or a larger machine."
+        ) from error
+
+
+@contextmanager
+def _pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
+    """Open a pool; whatever ends its use early also ends its processes."""
     # spawn, not fork: the parent may hold threads (BLAS, progress bar)
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
-        chunk = max(1, len(tasks) // (8 * jobs))
-        results = pool.map(function, tasks, chunksize=chunk)
-        return list(track(results, description, len(tasks), progress))
+    others = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_ignore_interrupts)
+    try:
+        yield pool
+    except BaseException:
+        for process in set(multiprocessing.active_children()) - others:
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _ignore_interrupts() -> None:
+    """Leave Ctrl-C, which a terminal sends to every process, to the parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
