@@ -132,19 +132,46 @@ def _padded(cell: str, column: TextColumn) -> str:
     return cell.rjust(column.width) if column.is_number else cell.ljust(column.width)
 
 
-def screen_head(result: Any) -> list[str]:
-    """Return title, data, unit and null, and the count of rejected lines of a ``ScreenResult``."""
-    d, one = result.design, result.glance().iloc[0]
-    return [
-        "",
-        f"\tScreen of {one['n_lines']} lines: {d['statistic_text']}",
-        "",
-        f"data:  {d['data_name']}, window {d['window_text']}",
-        f"unit = {d['unit_text']}; null = {d['null_text']}",
-        f"{one['n_rejected']} of {one['n_tested']} tested lines at {d['correction_text']} "
-        f"{result.alpha:g}",
-        "",
-    ]
+def screen_design(result: Any) -> dict[str, str]:
+    """Return what was tested, in words: data, stimulus, window, unit, null."""
+    d = result.design
+    stimuli = d.get("stimuli")
+    return {
+        "data": d["data_name"],
+        **({"stimulus": stimuli} if stimuli else {}),
+        "window": d["window_text"],
+        "unit": d["unit_text"],
+        "null": d["null_text"],
+    }
+
+
+def screen_title(result: Any) -> str:
+    """Return the title of a ``ScreenResult``: how many lines, and what measures them."""
+    n = len(result.table)
+    return f"Screen of {counted(n, 'line')}: {result.design['statistic_text']}"
+
+
+def verdict(result: Any) -> str:
+    """Say in one sentence how many lines differ from their control, and which."""
+    one = result.glance().iloc[0]
+    tested, found = int(one["n_tested"]), int(one["n_rejected"])
+    if tested == 0:
+        return "No line could be tested."
+    differ = "respond differently from" if result.design.get("contrast") else "differ from"
+    table = result.table
+    names = list(table.loc[table["rejected"].fillna(False).astype(bool), "genotype"])
+    some = ", ".join(names[:MAX_NAMED])
+    more = f" and {found - MAX_NAMED} more" if found > MAX_NAMED else ""
+    return (
+        f"{found or 'None'} of {counted(tested, 'tested line')} can be said to {differ} "
+        f"{'its' if tested == 1 else 'their'} control, at {result.design['correction_text']} "
+        f"{result.alpha:g}{': ' if names else ''}{some}{more}."
+    )
+
+
+def counted(number: int, noun: str) -> str:
+    """Write a number with its noun: ``1 line``, ``12 lines``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def screen_columns(table: pd.DataFrame) -> pd.DataFrame:
@@ -162,9 +189,9 @@ def line_notes(table: pd.DataFrame, rows: int) -> list[str]:
     for text, lines in first.groupby("note", sort=False):
         names = list(lines["genotype"])
         more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
-        out.append(f"note: {', '.join(names[:MAX_NAMED])}{more}: {text}")
+        out.append(f"{', '.join(names[:MAX_NAMED])}{more}: {text}")
     if len(noted) > len(first):
-        out.append(f"note: {len(noted) - len(first)} more lines have a note of their own")
+        out.append(f"{len(noted) - len(first)} more lines have a note of their own")
     return out
 
 
@@ -174,7 +201,7 @@ def more_lines(total: int, rows: int, where: str) -> list[str]:
 
 
 def screen_text(result: Any, rows: int = MAX_ROWS, where: str = "see tidy()") -> str:
-    """Print a ``ScreenResult``: title, design, its best `rows` lines, notes.
+    """Print a ``ScreenResult``: title, design, its best `rows` lines, notes, verdict.
 
     Parameters
     ----------
@@ -184,8 +211,9 @@ def screen_text(result: Any, rows: int = MAX_ROWS, where: str = "see tidy()") ->
     where : str
         Where the others are.
     """
-    table = result.table
-    body = table_text(screen_columns(table.iloc[:rows]))
-    notes = [*line_notes(table, rows), *(f"note: {note}" for note in result.notes)]
-    more = more_lines(len(table), rows, where)
-    return "\n".join([*screen_head(result), body, *more, *notes, ""])
+    design = [f"{name + ':':<10}{text}" for name, text in screen_design(result).items()]
+    body = table_text(screen_columns(result.table.iloc[:rows]))
+    more = more_lines(len(result.table), rows, where)
+    notes = [f"note: {note}" for note in [*line_notes(result.table, rows), *result.notes]]
+    head = ["", f"\t{screen_title(result)}", "", *design, ""]
+    return "\n".join([*head, body, *more, "", *notes, verdict(result), ""])

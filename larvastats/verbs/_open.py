@@ -40,13 +40,15 @@ def open_source(source: Any, *, progress: bool = False, **load: Any) -> Source:
 
     Parameters
     ----------
-    source : Ethogram, DataFrame, path or None
-        None is the built-in example.
+    source : Source, Ethogram, DataFrame, path or None
+        None is the built-in example; what is open already stays as it is.
     progress : bool
         Draw a progress bar while reading many files.
     **load
         Passed on to :func:`larvastats.io.source.load_with_report`.
     """
+    if isinstance(source, Source):
+        return source
     from larvastats.example import example_path
     from larvastats.io.source import checksum, load_with_report
 

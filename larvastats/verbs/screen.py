@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,8 @@ from larvastats.errors import DataError
 from larvastats.inference import pvalues, tables
 from larvastats.inference.layout import Counted, count, lay_out
 from larvastats.inference.multiplicity import adjust
-from larvastats.inference.options import CORRECTION_TEXT, STATISTICS, Options
-from larvastats.inference.outcome import analyse_line
+from larvastats.inference.options import CORRECTION_TEXT, STATISTICS, WITH_F, Options
+from larvastats.inference.outcome import LineOutcome, LineTask, analyse_batch, batches, cell_p
 from larvastats.inference.setting import check_states, find_controls, make_setting
 from larvastats.results import SCREEN_COLUMNS, TRANSITION_COLUMNS, ScreenResult
 from larvastats.verbs._open import Source, open_source
@@ -55,10 +55,12 @@ def screen(
     control : str, optional
         A genotype, or a line (taken with each line's own effector). By default the field's usual
         control line.
-    statistic : {'welch', 'hellinger', 'js', 'kl'}
-        What ranks the lines; all are studentised, see :mod:`larvastats.inference.linetest`.
-    transitions : {'jump', 'frame'}
-        How to count, see :func:`larvastats.markov.counts.count_transitions`.
+    statistic : {'welch', 'hellinger', 'js', 'kl', 'g', 'occupancy', 'dwell', 'combined'}
+        What ranks the lines; all but ``g`` are studentised, see
+        :mod:`larvastats.inference.linetest` and :mod:`larvastats.inference.features`.
+    transitions : {'jump', 'frame', 'ever'}
+        How to count, see :func:`larvastats.markov.counts.count_transitions`; ``ever``: larvae that
+        make a transition at least once.
     dt : float
         Step in s under ``frame``.
     window : str, optional
@@ -109,10 +111,21 @@ def screen(
     counted = count(setting, options, window, contrast)
     notes = (*opened.notes, *setting.notes, *check_states(setting.ethogram, pairs))
     tasks, rows = lay_out(counted, pairs, options)
-    outcomes = compute.run(analyse_line, tasks, jobs=jobs, description="lines", progress=progress)
     if not tasks:
         raise DataError(_nothing_left(pairs, control))
+    outcomes = _analyse(tasks, jobs, progress)
     return _assemble(opened, counted, options, rows, tasks, outcomes, notes, unit)
+
+
+def _analyse(tasks: Sequence[LineTask], jobs: int, progress: bool) -> list[LineOutcome]:
+    """Analyse the tasks in batches of one shape; outcomes in the tasks' order."""
+    groups = batches(tasks)
+    work = [[tasks[i] for i in group] for group in groups]
+    done = compute.run(analyse_batch, work, jobs=jobs, description="lines", progress=progress)
+    outcomes = {
+        i: o for g, os in zip(groups, done, strict=True) for i, o in zip(g, os, strict=True)
+    }
+    return [outcomes[i] for i in range(len(tasks))]
 
 
 def _nothing_left(pairs: Mapping[str, str | None], control: str | None) -> str:
@@ -133,34 +146,44 @@ def _assemble(  # type: ignore[no-untyped-def]
 ) -> ScreenResult:
     """Put the outcomes into the tables of the result."""
     by_name = {t.genotype: (t, o) for t, o in zip(tasks, outcomes, strict=True)}
-    floors = np.array([o.floor[options.statistic] for o in outcomes])
-    kind = pvalues.choose_null(floors, options.alpha, options.null, options.statistic == "welch")
-    cells = []
+    floors = np.array([o.floor[tables.main_name(options.statistic)] for o in outcomes])
+    has_f = options.statistic in WITH_F
+    kind = pvalues.choose_null(floors, options.alpha, options.null, has_f)
     for row in rows:
         if row["genotype"] in by_name:
             task, outcome = by_name[row["genotype"]]
             row |= tables.outcome_columns(outcome, options, kind)
-            top = tables.top_cell(counted, task, outcome)
-            row |= top
+            row |= tables.top_cell(counted, task, outcome)
             row["note"] = tables.with_floor(row, options.alpha)
-            cells.append(tables.cell_table(counted, row, task, outcome))
     table = pd.DataFrame(rows).reindex(columns=list(SCREEN_COLUMNS))
     table["q_value"] = adjust(table["p_value"].to_numpy(np.float64), options.correction)
     table["rejected"] = (table["q_value"] <= options.alpha).astype("boolean")
     table.loc[table["q_value"].isna(), "rejected"] = pd.NA
+    cells = _cells(counted, rows, by_name, set(table.loc[table["rejected"].eq(True), "genotype"]))
     table = tables.ranked(tables.typed(table))
     n = max((o.n_resamples for o in outcomes), default=0)
     return ScreenResult(
         table=table,
-        transitions=pd.concat(cells, ignore_index=True)[list(TRANSITION_COLUMNS)],
+        transitions=cells[list(TRANSITION_COLUMNS)],
         units=tables.unit_table(counted, by_name),
-        states=counted.counts.states,
+        states=counted.states,
         alpha=options.alpha,
         design=design_text(opened, counted, options, kind, n, unit),
         seed=options.seed,
-        provenance=opened.provenance | _scaling(counted),
+        provenance=opened.provenance | counted.measured.scaling,
         notes=notes,
     )
+
+
+def _cells(counted: Counted, rows, by_name, rejected) -> pd.DataFrame:  # type: ignore[no-untyped-def]
+    """Cells of every line; in rejected lines with p-values for all cells together."""
+    parts = []
+    for row in rows:
+        if row["genotype"] in by_name:
+            task, outcome = by_name[row["genotype"]]
+            p = cell_p(task) if row["genotype"] in rejected else None
+            parts.append(tables.cell_table(counted, row, task, outcome, p))
+    return pd.concat(parts, ignore_index=True)
 
 
 def design_text(
@@ -177,11 +200,12 @@ def design_text(
         "data_name": opened.name,
         "protocol": counted.setting.protocol.raw or None,
         "stimuli": counted.setting.protocol.describe(),
+        "stimulus_intervals": [list(interval) for interval in counted.setting.protocol.intervals],
         "window": counted.window_name,
         "window_text": windows_text,
         "contrast": counted.window_name if counted.is_contrast else None,
         "transitions": options.transitions,
-        "dt": counted.counts.dt,
+        "dt": options.dt if options.transitions == "frame" else None,
         "unit": unit,
         "unit_text": f"{unit}, replicate = line x date" if dated else unit,
         "block": "date" if dated else "none",
@@ -195,8 +219,3 @@ def design_text(
         "n_resamples": n,
         "bootstrap": options.bootstrap,
     }
-
-
-def _scaling(counted: Counted) -> dict[str, Any]:
-    made = counted.profiles
-    return {"profile_p_bar": np.nan_to_num(made.p_bar).tolist(), "profile_pi": made.pi.tolist()}
