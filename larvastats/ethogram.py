@@ -338,7 +338,7 @@ class Ethogram:
         )
 
 
-def grid_range(t: NDArray[np.float64], dt: float) -> NDArray[np.int64]:
+def grid_range(t: NDArray[np.float64] | float, dt: float) -> NDArray[np.int64]:
     """Return the first k with ``k * dt >= t`` (up to rounding), shape of `t`."""
     return np.ceil(np.asarray(t) / dt - GRID_SLACK).astype(np.int64)
 

@@ -34,9 +34,12 @@ SCREEN_COLUMNS = (
 
 TRANSITION_COLUMNS = (
     "genotype", "line", "effector", "control", "protocol", "window", "from", "to",
-    "n_line", "n_control", "p_line", "p_control", "difference", "z",
+    "n_line", "n_control", "p_line", "p_control", "difference", "z", "p_adjusted",
 )  # fmt: skip
-"""Columns of a screen's ``transitions`` table: one row per line, window and cell."""
+"""Columns of a screen's ``transitions`` table: one row per line, window and cell.
+
+``p_adjusted`` holds for all cells of a line together (max |z|), in lines that were rejected.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ class HTest:
 
     def glance(self) -> pd.DataFrame:
         """Return one row: statistic, p-value, parameters, method, seed, resamples."""
-        row = {"statistic": next(iter(self.statistic.values()), float("nan"))}
+        row: dict[str, Any] = {"statistic": next(iter(self.statistic.values()), float("nan"))}
         row |= {"p_value": self.p_value}
         row |= {_slug(k): v for k, v in self.parameter.items()}
         row |= {"method": self.method, "n_resamples": self.n_resamples, "seed": self.seed}

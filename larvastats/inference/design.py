@@ -11,6 +11,12 @@ from numpy.typing import NDArray
 MAX_ENUMERATION = 100_000
 """Designs with at most this many relabellings are enumerated, others sampled."""
 
+REFINED = 1_000_000
+"""Relabellings behind a small p-value of a sampled plan."""
+
+REFINE_FROM = 10_000
+"""Plans of at least this many relabellings are refined where p is small."""
+
 
 @dataclass(frozen=True, slots=True)
 class Design:
@@ -146,4 +152,5 @@ def p_floor(design: Design, resamples: int) -> float:
     twins = 2 if all(m == c for m, c in design.sizes) else 1
     if total <= MAX_ENUMERATION:
         return twins / total
-    return max(twins / total, 1 / (1 + resamples))
+    most = REFINED if resamples >= REFINE_FROM else resamples
+    return max(twins / total, 1 / (1 + most))

@@ -90,4 +90,5 @@ def _assays(design: Design, resamples: int, rng: np.random.Generator) -> Array:
 
 
 def _rao_wu(n: int, resamples: int, rng: np.random.Generator) -> Array:
-    return rng.multinomial(n - 1, np.full(n, 1 / n), size=resamples) * (n / (n - 1))
+    times = rng.multinomial(n - 1, np.full(n, 1 / n), size=resamples)
+    return np.asarray(times * (n / (n - 1)), dtype=np.float64)

@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from larvastats.errors import DataError, UsageError
 from larvastats.inference import linetest
 from larvastats.inference.design import Design, make_design
+from larvastats.inference.features import Measured, measure
 from larvastats.inference.options import Options
 from larvastats.inference.outcome import LineTask
-from larvastats.inference.prepare import Profiles, contrast_profiles, profiles
 from larvastats.inference.setting import Setting
-from larvastats.markov.counts import TransitionCounts, count_transitions
 from larvastats.protocol import Window, default_window, windows
 from larvastats.protocol import contrast as parse_contrast
 
@@ -31,17 +30,25 @@ class Counted:
     setting : Setting
     windows : tuple of Window
         One, or the two of a contrast.
-    counts : TransitionCounts
-    profiles : Profiles
+    measured : Measured
     usable : ndarray of bool, shape (assay,)
-        Assays with at least one transition in every window.
+        Assays with at least one trial in every window.
     """
 
     setting: Setting
     windows: tuple[Window, ...]
-    counts: TransitionCounts
-    profiles: Profiles
+    measured: Measured
     usable: NDArray[np.bool_]
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """Counts, shape (assay, window, from, to)."""
+        return self.measured.counts
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """The vocabulary."""
+        return self.setting.ethogram.states
 
     @property
     def is_contrast(self) -> bool:
@@ -59,6 +66,11 @@ def count(setting: Setting, options: Options, window: str | None, contrast: str 
     if window is not None and contrast is not None:
         raise UsageError("give either window or contrast, not both.")
     if contrast is not None:
+        if options.statistic in (*linetest.DIVERGENCES, "g"):
+            raise UsageError(
+                f"the statistic {options.statistic!r} compares probabilities, not their change; "
+                "use welch, occupancy, dwell or combined with a contrast."
+            )
         chosen: tuple[Window, ...] = parse_contrast(setting.protocol, contrast)
     elif window is None:
         chosen = (default_window(setting.protocol),)
@@ -69,17 +81,13 @@ def count(setting: Setting, options: Options, window: str | None, contrast: str 
                 f"window {window!r} names {len(chosen)} windows, but a screen tests one; name one "
                 "of them, or see them all with transitions."
             )
-    counts = count_transitions(setting.ethogram, chosen, options.transitions, options.dt)
-    per_window = counts.counts.sum(axis=(2, 3))
+    measured = measure(setting.ethogram, chosen, options)
+    happened = measured.counts.sum(axis=(2, 3)) > 0
     for w, one in enumerate(chosen):
-        if not per_window[:, w].any():
+        if not happened[:, w].any():
             raise DataError(_empty_window(setting, one))
-    usable = (per_window > 0).all(axis=1)
-    if len(chosen) == 2:
-        made = contrast_profiles(counts.counts[:, 0], counts.counts[:, 1])
-    else:
-        made = profiles(counts.counts[:, 0])
-    return Counted(setting, chosen, counts, made, usable)
+    usable = (measured.trials.sum(axis=2) > 0).all(axis=1)
+    return Counted(setting, chosen, measured, usable)
 
 
 def _extent(setting: Setting) -> tuple[float, float]:
@@ -100,7 +108,7 @@ def lay_out(
     counted: Counted, pairs: Mapping[str, str | None], options: Options
 ) -> tuple[list[LineTask], list[dict[str, Any]]]:
     """Make one task per line that has a control, and the describing columns of every line."""
-    setting, made = counted.setting, counted.profiles
+    setting, measured = counted.setting, counted.measured
     groups = _groups(setting)
     dimension: dict[str, float] = {}
     tasks, rows = [], []
@@ -114,26 +122,26 @@ def lay_out(
         if control not in dimension:
             is_control = np.zeros(len(groups), dtype=bool)
             is_control[setting.rows(control)] = True
-            x, seen = made.x[counted.usable], counted.usable
+            x, seen = measured.features[0][counted.usable], counted.usable
             dimension[control] = linetest.dimension(x, groups[seen], is_control[seen])
         row |= _sizes(counted, design)
         row["note"] = _design_note(design, unused)
         u = design.units
-        rows_or_none = None if counted.is_contrast else made.rows[u]
-        counts = counted.counts.counts[u, 0]
         task = LineTask(
             genotype,
             control,
             design,
-            made.x[u],
-            rows_or_none,
-            counts,
+            tuple(x[u] for x in measured.features),
+            None if measured.rows is None else measured.rows[u],
+            measured.counts[u, 0],
+            measured.trials[u, 0],
             options.transitions,
             dimension[control],
             options.row_weights,
             options.resamples,
             options.bootstrap,
             options.seed,
+            options.statistic == "g",
         )
         tasks.append(task)
     return tasks, rows
@@ -184,7 +192,7 @@ def _sizes(counted: Counted, design: Design) -> dict[str, Any]:
         "n_assays": len(line),
         "n_control_assays": len(control),
         "n_larvae": int(counted.setting.ethogram.larvae_per_assay[line].sum()),
-        "n_transitions": int(counted.counts.counts[line, 0].sum()),
+        "n_transitions": int(counted.counts[line, 0].sum()),
     }
 
 

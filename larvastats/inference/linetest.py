@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from larvastats.divergence import (
-    average_rows,
     hellinger_rows,
     jensen_shannon_rows,
     kullback_leibler_rows,
@@ -70,7 +69,7 @@ def statistics(labels: NDArray[np.bool_], data: LineData) -> Mapping[str, Array]
     distance, variance = moments(labels, data)
     out = {"welch": _ratio(distance, variance)}
     if data.rows is not None:
-        for name, value in _divergences(labels, data).items():
+        for name, value in divergences(*_mean_rows(labels, data), data).items():
             out[name] = _ratio(value, variance)
     return out
 
@@ -126,35 +125,47 @@ def _date_means(
     return means
 
 
-def _divergences(labels: NDArray[np.bool_], data: LineData) -> dict[str, Array]:
-    """Row-averaged squared divergences of the mean rows, shape (relabelling,)."""
+def _mean_rows(labels: NDArray[np.bool_], data: LineData) -> tuple[Array, Array]:
+    """Weighted means over dates of the rows of line and control, each (relabelling, cell)."""
     rows = data.rows
     assert rows is not None
-    flat = rows.reshape(len(rows), -1)
-    means = _date_means(labels, flat, data.design)
+    means = _date_means(labels, rows.reshape(len(rows), -1), data.design)
     weights = date_weights(data.design)
     line, control = (
         sum(w * pair[side] for w, pair in zip(weights, means, strict=True)) for side in (0, 1)
     )
-    shape = (len(labels), *rows.shape[1:])
+    return line, control
+
+
+def divergences(line: Array, control: Array, data: LineData) -> dict[str, Array]:
+    """Return row-averaged squared divergences of mean rows, shape (relabelling,).
+
+    Squares, because near zero a distance grows like a root: its null distribution would be ruled
+    by the rare rows (``kl`` is quadratic already).
+
+    Parameters
+    ----------
+    line, control : ndarray, shape (relabelling, cell)
+    data : LineData
+    """
+    shape = (len(line), *data.possible.shape)
     # rounding may leave -1e-17 where a probability is zero
     p, q = (np.clip(side, 0.0, None).reshape(shape) for side in (line, control))
-    unseen = data.visits == 0
-    p[:, unseen], q[:, unseen] = np.nan, np.nan
+    seen = data.visits > 0
+    p, q = p[:, seen], q[:, seen]
     return {
-        "hellinger": average_rows(hellinger_rows(p, q) ** 2),
-        "js": average_rows(jensen_shannon_rows(p, q) ** 2),
-        "kl": average_rows(kullback_leibler_rows(*_softened(p, q, data))),
+        "hellinger": (hellinger_rows(p, q) ** 2).mean(axis=-1),
+        "js": (jensen_shannon_rows(p, q) ** 2).mean(axis=-1),
+        "kl": kullback_leibler_rows(*_softened(p, q, data, seen)).mean(axis=-1),
     }
 
 
-def _softened(p: Array, q: Array, data: LineData) -> tuple[Array, Array]:
+def _softened(p: Array, q: Array, data: LineData, seen: NDArray[np.bool_]) -> tuple[Array, Array]:
     """Add Jeffreys' pseudo-counts in proportion to each side's share of the visits."""
     share = data.design.n_line / len(data.design.units)
     out = []
     for side, part in ((p, share), (q, 1 - share)):
-        n = np.maximum(data.visits * part, 1e-300)[:, None]
-        extra = PSEUDO_COUNT * data.possible / n
+        extra = PSEUDO_COUNT * data.possible[seen] / (data.visits[seen] * part)[:, None]
         out.append((side + extra) / (1 + extra.sum(axis=-1, keepdims=True)))
     return out[0], out[1]
 

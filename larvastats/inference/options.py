@@ -13,7 +13,15 @@ STATISTICS = {
     "hellinger": "studentised squared Hellinger distance",
     "js": "studentised squared Jensen-Shannon distance",
     "kl": "studentised Kullback-Leibler divergence",
+    "g": "likelihood-ratio G of pooled counts (not studentised)",
+    "occupancy": "studentised distance of time budgets",
+    "dwell": "studentised distance of log dwell times",
+    "combined": "transitions and dwell times together",
 }
+WITH_F = ("welch", "occupancy", "dwell")
+"""Statistics that are one studentised distance of profiles: those have an F approximation."""
+
+TRANSITIONS = ("jump", "frame", "ever")
 NULLS = ("auto", "relabel", "F")
 CORRECTION_TEXT = {
     "bh": "Benjamini-Hochberg q <=",
@@ -41,6 +49,7 @@ class Options:
     def __post_init__(self) -> None:
         """Refuse what makes no sense, in one sentence."""
         _one_of("statistic", self.statistic, tuple(STATISTICS))
+        _one_of("transitions", self.transitions, TRANSITIONS)
         _one_of("null", self.null, NULLS)
         _one_of("correction", self.correction, CORRECTIONS)
         _one_of("row_weights", self.row_weights, ("uniform", "occupancy"))
@@ -52,10 +61,15 @@ class Options:
             raise UsageError(f"bootstrap must not be negative, but is {self.bootstrap!r}.")
         if self.seed < 0:
             raise UsageError(f"seed must be a whole number from 0 up, but is {self.seed!r}.")
-        if self.null == "F" and self.statistic != "welch":
+        if self.null == "F" and self.statistic not in WITH_F:
             raise UsageError(
-                f"the F approximation exists for the statistic welch only, not for "
+                f"there is an F approximation for {', '.join(WITH_F)}, but not for "
                 f"{self.statistic!r}; use null='relabel'."
+            )
+        if self.transitions == "ever" and self.statistic in ("hellinger", "js", "kl", "g"):
+            raise UsageError(
+                f"the statistic {self.statistic!r} needs rows of probabilities, and 'ever' counts "
+                "larvae; use welch, or transitions='jump'."
             )
 
 

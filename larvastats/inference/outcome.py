@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from larvastats.inference import effects, linetest, pvalues, resampling
+from larvastats.inference import cells, effects, gtest, resampling
 from larvastats.inference.design import Design
 from larvastats.inference.intervals import bootstrap_intervals
 from larvastats.inference.linetest import DIVERGENCES, LineData
+from larvastats.inference.nulls import Tested, test_lines
 from larvastats.markov.transitions import possible_cells
 
 Array = NDArray[np.float64]
 NAN = float("nan")
+
+BATCH = 24
+"""Lines handled together: enough to share the controls' sums, few enough for the cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,31 +30,52 @@ class LineTask:
     ----------
     genotype, control : str
     design : Design
-    x : ndarray, shape (unit, cell)
-        Profiles of the design's units.
+    features : tuple of ndarray, shape (unit, cell)
+        Profiles of the design's units; several are combined.
     rows : ndarray, shape (unit, from, to), or None
-        Imputed transition probabilities; None under a contrast, where divergences are undefined.
+        Imputed transition probabilities; None where divergences are undefined.
     counts : ndarray of int, shape (unit, from, to)
         In the (first) window.
-    kind : {'jump', 'frame'}
+    trials : ndarray of int, shape (unit, from)
+        What each count is out of: departures, or larvae under ``ever``.
+    kind : {'jump', 'frame', 'ever'}
     f1 : float
-        Effective dimension of the profiles.
+        Effective dimension of the first profile.
     weighting : {'uniform', 'occupancy'}
     resamples, bootstrap, seed : int
+    want_g : bool
+        Whether the statistic is G.
     """
 
     genotype: str
     control: str
     design: Design
-    x: Array
+    features: tuple[Array, ...]
     rows: Array | None
     counts: NDArray[np.int64]
+    trials: NDArray[np.int64]
     kind: str
     f1: float
     weighting: str
     resamples: int
     bootstrap: int
     seed: int
+    want_g: bool = False
+
+    @property
+    def x(self) -> Array:
+        """First profile, shape (unit, cell)."""
+        return self.features[0]
+
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """What lines must have in common to be tested together."""
+        if self.design.reason:
+            return ("untested",)
+        if self.design.dated:
+            return ("dated", self.f1, *self.design.sizes)
+        controls = self.design.units[~self.design.is_line]
+        return ("free", self.f1, self.design.n_line, controls.tobytes())
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +85,9 @@ class LineOutcome:
     Attributes
     ----------
     statistic, p_relabel, floor : dict of str to float
-        By statistic: ``welch``, ``hellinger``, ``js``, ``kl``.
+        By name: ``main``, ``hellinger``, ``js``, ``kl``.
     p_f : float
-        F approximation, for ``welch``.
+        F approximation of the main statistic.
     exact : bool
         Whether the relabellings were enumerated.
     n_resamples : int
@@ -88,43 +114,92 @@ class LineOutcome:
     empty_rows: int
 
 
+def batches(tasks: Sequence[LineTask]) -> list[list[int]]:
+    """Group the tasks' positions by shape, a few at a time."""
+    groups: dict[tuple[object, ...], list[int]] = {}
+    for i, task in enumerate(tasks):
+        groups.setdefault(task.shape, []).append(i)
+    return [g[s : s + BATCH] for g in groups.values() for s in range(0, len(g), BATCH)]
+
+
 def analyse_line(task: LineTask) -> LineOutcome:
     """Test one line and describe its effect; the same result alone or in company."""
-    possible = possible_cells(task.counts.shape[-1], task.kind)
-    line = task.counts[task.design.is_line].astype(np.float64)
-    control = task.counts[~task.design.is_line].astype(np.float64)
-    names = ("welch",) if task.rows is None else ("welch", *DIVERGENCES)
-    data = LineData(task.design, task.x, task.rows, task.counts.sum(axis=(0, 2)), possible)
-    tested = _tests(task, data) if not task.design.reason else _no_tests(names)
-    described = _describe(task, line, control, possible, tested[-1])
-    empty = ((line.sum(axis=(0, 2)) == 0) | (control.sum(axis=(0, 2)) == 0)).sum()
-    return LineOutcome(*tested[:-1], *described, effects.cell_scores(line, control), int(empty))
+    return analyse_batch([task])[0]
 
 
-def _tests(task: LineTask, data: LineData):  # type: ignore[no-untyped-def]
-    observed = linetest.statistics(task.design.is_line[None], data)
-    plan = resampling.relabellings(
-        task.design, task.resamples, resampling.seeded(task.seed, task.genotype, task.control)
+def analyse_batch(tasks: Sequence[LineTask]) -> list[LineOutcome]:
+    """Test lines of one shape and describe their effects."""
+    first = tasks[0]
+    if first.design.reason:
+        tested = [_untested(t) for t in tasks]
+    else:
+        lines = [_line_data(t) for t in tasks]
+        features = [t.features for t in tasks]
+        tested = test_lines(lines, features, first.f1, first.resamples, first.seed)
+        if first.want_g:
+            tested = [_with_g(t, one) for t, one in zip(tasks, tested, strict=True)]
+    return [_outcome(task, one) for task, one in zip(tasks, tested, strict=True)]
+
+
+def _with_g(task: LineTask, tested: Tested) -> Tested:
+    """Put the likelihood-ratio G in the main statistic's place."""
+    statistic, p, floor, n = gtest.test(task.design, task.counts, task.resamples, task.seed)
+    return replace(
+        tested,
+        statistic=tested.statistic | {"main": statistic},
+        p=tested.p | {"main": p},
+        floor=tested.floor | {"main": floor},
+        p_f=NAN,
+        n_resamples=n,
     )
-    null = resampling.null_distribution(plan, lambda labels: linetest.statistics(labels, data))
-    exact = resampling.is_exact(task.design)
-    statistic = {name: float(value[0]) for name, value in observed.items()}
-    p = {name: pvalues.p_relabel(statistic[name], null[name], exact) for name in statistic}
-    floor = {name: pvalues.floor_of(null[name], exact) for name in statistic}
-    df = linetest.degrees_of_freedom(data)
-    p_f = pvalues.p_f(statistic["welch"], task.f1, df)
-    return statistic, p, floor, p_f, exact, len(null["welch"]), df
 
 
-def _no_tests(names: tuple[str, ...]):  # type: ignore[no-untyped-def]
+def cell_p(task: LineTask) -> Array:
+    """Return family-wise p-values of one line's cells, shape (from, to)."""
+    counts, trials = task.counts.astype(np.float64), task.trials.astype(np.float64)
+    label = task.design.is_line[None]
+    z = cells.relabelled_scores(label, counts, trials)[0]
+    return cells.adjusted_p(z, task.design, counts, trials, task.resamples, task.seed)
+
+
+def _line_data(task: LineTask) -> LineData:
+    possible = possible_cells(task.counts.shape[-1], task.kind)
+    return LineData(task.design, task.x, task.rows, task.counts.sum(axis=(0, 2)), possible)
+
+
+def _untested(task: LineTask) -> Tested:
+    names = ("main",) if task.rows is None else ("main", *DIVERGENCES)
     blank = dict.fromkeys(names, NAN)
-    return blank, dict(blank), dict(blank), NAN, False, 0, NAN
+    return Tested(blank, dict(blank), dict(blank), NAN, NAN, False, 0)
 
 
-def _describe(task, line, control, possible, df):  # type: ignore[no-untyped-def]
+def _outcome(task: LineTask, tested: Tested) -> LineOutcome:
+    is_line = task.design.is_line
+    line = task.counts[is_line].astype(np.float64)
+    control = task.counts[~is_line].astype(np.float64)
+    z = cells.scores(line, control, task.trials[is_line], task.trials[~is_line])
+    empty = ((line.sum(axis=(0, 2)) == 0) | (control.sum(axis=(0, 2)) == 0)).sum()
+    return LineOutcome(
+        tested.statistic,
+        tested.p,
+        tested.floor,
+        tested.p_f,
+        tested.exact,
+        tested.n_resamples,
+        *_described(task, line, control, tested.df),
+        z,
+        int(empty),
+    )
+
+
+def _described(
+    task: LineTask, line: Array, control: Array, df: float
+) -> tuple[dict[str, float], dict[str, float], dict[str, tuple[float, float]], float]:
+    """Plug-in and adjusted divergences, their intervals, the pseudo-lines' 95th percentile."""
     blank = dict.fromkeys(DIVERGENCES, NAN)
     if task.rows is None or not len(line) or not len(control):
         return blank, dict(blank), dict.fromkeys(DIVERGENCES, (NAN, NAN)), NAN
+    possible = possible_cells(line.shape[-1], task.kind)
     plug_in = effects.plug_in(line.sum(axis=0), control.sum(axis=0), possible, task.weighting)
     adjusted = effects.adjusted(line, control, possible, task.weighting)
     counts = task.counts.astype(np.float64)

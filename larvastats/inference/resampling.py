@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from itertools import combinations
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from larvastats.inference.design import MAX_ENUMERATION, Design, count_relabellings
 
 Labels = NDArray[np.bool_]
-Statistics = Callable[[Labels], Mapping[str, NDArray[np.float64]]]
+Plan = TypeVar("Plan")
 
 CHUNK = 2048
 """Relabellings handled at a time."""
@@ -92,7 +93,7 @@ def sign_flips(n: int, resamples: int, rng: np.random.Generator) -> Iterator[NDA
             bits = (code[:, None] >> np.arange(n)) & 1
         else:
             bits = rng.integers(0, 2, size=(min(CHUNK, resamples - start), n))
-        yield 1.0 - 2.0 * bits
+        yield np.asarray(1.0 - 2.0 * bits, dtype=np.float64)
 
 
 def flips_are_exact(n: int) -> bool:
@@ -101,7 +102,7 @@ def flips_are_exact(n: int) -> bool:
 
 
 def null_distribution(
-    plan: Iterator[Labels], statistics: Statistics
+    plan: Iterator[Plan], statistics: Callable[[Plan], Mapping[str, NDArray[np.float64]]]
 ) -> dict[str, NDArray[np.float64]]:
     """Apply the statistics to every relabelling of a plan.
 

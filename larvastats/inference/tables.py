@@ -13,22 +13,27 @@ from larvastats.inference import linetest
 from larvastats.inference.layout import Counted
 from larvastats.inference.options import Options
 from larvastats.inference.outcome import NAN, LineOutcome, LineTask
-from larvastats.markov.transitions import probabilities
+
+
+def main_name(statistic: str) -> str:
+    """Under which name an outcome keeps the screen's statistic."""
+    return statistic if statistic in linetest.DIVERGENCES else "main"
 
 
 def outcome_columns(outcome: LineOutcome, options: Options, kind: str) -> dict[str, Any]:
     """Spread one outcome over the columns of the screen."""
     name = options.statistic
-    p_exact, p_approx = outcome.p_relabel[name], outcome.p_f if name == "welch" else NAN
+    key = main_name(name)
+    p_exact, p_approx = outcome.p_relabel[key], outcome.p_f if key == "main" else NAN
     tested = not np.isnan(p_exact)
     relabelled = "exact" if outcome.exact else "permutation"
     columns: dict[str, Any] = {
         "statistic_name": name,
-        "statistic": outcome.statistic[name],
+        "statistic": outcome.statistic[key],
         "p_value": p_exact if kind == "relabel" else p_approx,
         "null": (relabelled if kind == "relabel" else "F") if tested else None,
         "p_exact": p_exact,
-        "p_floor": outcome.floor[name],
+        "p_floor": outcome.floor[key],
         "p_approx": p_approx,
         "hellinger_pseudo_95": outcome.pseudo_95,
         "empty_rows": outcome.empty_rows,
@@ -44,6 +49,7 @@ def outcome_columns(outcome: LineOutcome, options: Options, kind: str) -> dict[s
 
 
 def with_floor(row: Mapping[str, Any], alpha: float) -> str:
+    """Return the note of a row, with a warning where its design cannot reject."""
     note = row["note"]
     if row["null"] in ("exact", "permutation") and row["p_floor"] > alpha:
         floor = f"smallest possible p is {row['p_floor']:.3g}: cannot reject at {alpha:g}"
@@ -53,60 +59,85 @@ def with_floor(row: Mapping[str, Any], alpha: float) -> str:
 
 def top_cell(counted: Counted, task: LineTask, outcome: LineOutcome) -> dict[str, Any]:
     """Name the transition that differs most, with its signed difference of probabilities."""
-    states = counted.counts.states
+    states = counted.states
     shift, score = _shift(counted, task), np.abs(outcome.z)
     if counted.is_contrast:
-        line = task.x[task.design.is_line].mean(axis=0)
-        score = np.abs(line - task.x[~task.design.is_line].mean(axis=0)).reshape(shift.shape)
-        score = np.where(np.isnan(shift), 0.0, score)
-    if not score.any():
+        score = np.abs(shift[0]) / shift[1]
+    difference = shift[0]
+    if not np.nan_to_num(score).any():
         return {"top_transition": None, "top_difference": NAN}
-    i, j = np.unravel_index(int(score.argmax()), score.shape)
-    return {"top_transition": f"{states[i]}->{states[j]}", "top_difference": float(shift[i, j])}
+    i, j = np.unravel_index(int(np.nan_to_num(score).argmax()), score.shape)
+    return {
+        "top_transition": f"{states[i]}->{states[j]}",
+        "top_difference": float(difference[i, j]),
+    }
 
 
-def _shift(counted: Counted, task: LineTask) -> NDArray[np.float64]:
-    """Difference of probabilities (of their changes, under a contrast), shape (from, to)."""
-    by_window = counted.counts.counts[task.design.units]
-    sides = [
-        probabilities(by_window[g].sum(axis=0)) for g in (task.design.is_line, ~task.design.is_line)
-    ]
-    difference = sides[0] - sides[1]
-    return difference[0] - difference[1] if counted.is_contrast else difference[0]
+def shares(counts: NDArray[np.number], trials: NDArray[np.number]) -> NDArray[np.float64]:
+    """Return counts over trials, shape (..., from, to); NaN where nothing was tried."""
+    out = np.full(np.shape(counts), np.nan)
+    return np.divide(counts, trials[..., None], out=out, where=trials[..., None] > 0)
+
+
+def _shift(counted: Counted, task: LineTask) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Difference of probabilities (of their changes, under a contrast) and its sampling error."""
+    counts = counted.counts[task.design.units].astype(np.float64)
+    trials = counted.measured.trials[task.design.units]
+    pooled = np.nan_to_num(shares(counts.sum(axis=(0, 1)), trials.sum(axis=(0, 1))))
+    change, variance = np.zeros(pooled.shape), np.zeros(pooled.shape)
+    for group, sign in ((task.design.is_line, 1.0), (~task.design.is_line, -1.0)):
+        for w in range(len(counted.windows)):
+            n = trials[group, w].sum(axis=0)
+            change += sign * (1 - 2 * w) * shares(counts[group, w].sum(axis=0), n)
+            variance += pooled * (1 - pooled) / np.maximum(n, 1)[:, None]
+    return change, np.sqrt(np.where(variance > 0, variance, np.inf))
 
 
 def cell_table(
-    counted: Counted, row: Mapping[str, Any], task: LineTask, outcome: LineOutcome
+    counted: Counted,
+    row: Mapping[str, Any],
+    task: LineTask,
+    outcome: LineOutcome,
+    p_adjusted: NDArray[np.float64] | None = None,
 ) -> pd.DataFrame:
     """Return the cells of one line, every window: counts, probabilities, difference, z."""
+    blank = np.full_like(outcome.z, np.nan)
     parts = []
     for w, window in enumerate(counted.windows):
-        by_assay = counted.counts.counts[task.design.units, w]
-        line = by_assay[task.design.is_line].sum(axis=0)
-        control = by_assay[~task.design.is_line].sum(axis=0)
-        z = outcome.z if w == 0 else np.full_like(outcome.z, np.nan)
-        parts.append(cells(counted.counts.states, line, control, z, row, window.name))
+        sides = []
+        for group in (task.design.is_line, ~task.design.is_line):
+            units = task.design.units[group]
+            sides.append(
+                (
+                    counted.counts[units, w].sum(axis=0),
+                    counted.measured.trials[units, w].sum(axis=0),
+                )
+            )
+        part = cells(counted.states, sides[0], sides[1], row, window.name)
+        first = w == 0
+        part["z"] = (outcome.z if first else blank).ravel()
+        part["p_adjusted"] = (p_adjusted if first and p_adjusted is not None else blank).ravel()
+        parts.append(part)
     return pd.concat(parts, ignore_index=True)
 
 
 def cells(
     states: Sequence[str],
-    line: NDArray[np.number],
-    control: NDArray[np.number],
-    z: NDArray[np.float64],
+    line: tuple[NDArray[np.number], NDArray[np.number]],
+    control: tuple[NDArray[np.number], NDArray[np.number]],
     row: Mapping[str, Any],
     window: str,
 ) -> pd.DataFrame:
-    """Return one row per cell of two matrices of counts, each of shape (from, to)."""
+    """Return one row per cell; each side is counts (from, to) and what they are out of (from,)."""
     k = len(states)
-    p, q = probabilities(line), probabilities(control)
+    p, q = shares(*line), shares(*control)
     identity = {c: row[c] for c in ("genotype", "line", "effector", "control", "protocol")}
     table = pd.DataFrame(identity, index=range(k * k)).astype("str")
     table["window"] = window
     table["from"], table["to"] = np.repeat(states, k), np.tile(states, k)
-    table["n_line"], table["n_control"] = line.ravel().astype(int), control.ravel().astype(int)
+    table["n_line"], table["n_control"] = (side[0].ravel().astype(int) for side in (line, control))
     table["p_line"], table["p_control"] = p.ravel(), q.ravel()
-    table["difference"], table["z"] = (p - q).ravel(), z.ravel()
+    table["difference"] = (p - q).ravel()
     return table
 
 
@@ -115,7 +146,7 @@ def unit_table(counted: Counted, by_name: Mapping[str, Any]) -> pd.DataFrame:
     ethogram = counted.setting.ethogram
     units = ethogram.assays[["assay", "genotype", "date"]].copy()
     units["n_larvae"] = ethogram.larvae_per_assay
-    units["n_transitions"] = counted.counts.counts[:, 0].sum(axis=(1, 2))
+    units["n_transitions"] = counted.counts[:, 0].sum(axis=(1, 2))
     distance = np.full(len(units), np.nan)
     for task, _ in by_name.values():
         centre = task.x[~task.design.is_line].mean(axis=0)

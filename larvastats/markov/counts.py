@@ -158,8 +158,8 @@ def _add_frames(
 
 def _grid_limits(low: float, high: float, dt: float) -> tuple[int, int]:
     far = np.iinfo(np.int64).max // 4
-    lo = -far if low == -np.inf else int(grid_range(np.float64(low), dt))
-    hi = far if high == np.inf else int(grid_range(np.float64(high), dt))
+    lo = -far if low == -np.inf else int(grid_range(low, dt))
+    hi = far if high == np.inf else int(grid_range(high, dt))
     return lo, hi
 
 

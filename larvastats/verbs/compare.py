@@ -10,10 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from larvastats.errors import DataError, UsageError
-from larvastats.inference import linetest, pvalues, resampling, tables
+from larvastats.inference import cells, linetest, pvalues, resampling, tables
 from larvastats.inference.layout import Counted, count, lay_out
-from larvastats.inference.options import STATISTICS, Options
-from larvastats.inference.outcome import LineOutcome, analyse_line
+from larvastats.inference.options import STATISTICS, WITH_F, Options
+from larvastats.inference.outcome import LineOutcome, analyse_line, cell_p
 from larvastats.inference.prepare import paired_profiles
 from larvastats.inference.setting import find_controls, find_genotype, make_setting
 from larvastats.results import TRANSITION_COLUMNS, HTest
@@ -116,11 +116,12 @@ def _against_control(
     tasks, rows = lay_out(counted, {genotype: control}, options)
     task, row = tasks[0], rows[0]
     outcome = analyse_line(task)
-    floors = np.array([outcome.floor[options.statistic]])
-    kind = pvalues.choose_null(floors, options.alpha, options.null, options.statistic == "welch")
+    floors = np.array([outcome.floor[tables.main_name(options.statistic)]])
+    kind = pvalues.choose_null(floors, options.alpha, options.null, options.statistic in WITH_F)
     row |= tables.outcome_columns(outcome, options, kind) | tables.top_cell(counted, task, outcome)
     note = tables.with_floor(row, options.alpha)
-    cells = tables.cell_table(counted, row, task, outcome)
+    p_cells = cell_p(task) if row["p_value"] <= options.alpha else None
+    changed = tables.cell_table(counted, row, task, outcome, p_cells)
     units = tables.unit_table(counted, {genotype: (task, outcome)})
     place = " in change " if counted.is_contrast else " in "
     return HTest(
@@ -138,7 +139,7 @@ def _against_control(
         n_resamples=outcome.n_resamples,
         notes=tuple(n for n in (*opened.notes, *counted.setting.notes, note) if n),
         units=units[units["genotype"].isin([genotype, control])].reset_index(drop=True),
-        transitions=cells[list(TRANSITION_COLUMNS)],
+        transitions=changed[list(TRANSITION_COLUMNS)],
     )
 
 
@@ -189,9 +190,12 @@ def _paired(opened: Source, counted: Counted, options: Options, genotype: str) -
             f"{genotype} has {len(units)} assay(s) with transitions in both windows; a paired "
             "comparison needs two at least."
         )
-    if options.statistic != "welch":
-        raise UsageError("within one genotype the statistic is welch; leave --statistic out.")
-    counts = counted.counts.counts[units]
+    if options.statistic != "welch" or options.transitions == "ever":
+        raise UsageError(
+            "within one genotype the statistic is welch on jump or frame transitions; leave "
+            "--statistic out."
+        )
+    counts = counted.counts[units]
     x = paired_profiles(counts[:, 0], counts[:, 1]).x
     observed = float(_paired_statistic(np.ones((1, len(x))), x)[0])
     rng = resampling.seeded(options.seed, genotype, "sign flips")
@@ -248,22 +252,25 @@ def _paired_units(
     table = ethogram.assays.iloc[units][["assay", "genotype", "date"]].reset_index(drop=True)
     table["n_larvae"] = ethogram.larvae_per_assay[units]
     for w, window in enumerate(counted.windows):
-        table[f"n_transitions_{window.name}"] = counted.counts.counts[units, w].sum(axis=(1, 2))
+        table[f"n_transitions_{window.name}"] = counted.counts[units, w].sum(axis=(1, 2))
     table["change"] = np.linalg.norm(x, axis=1)
     return table
 
 
 def _paired_cells(counted: Counted, units: NDArray[np.int64], genotype: str) -> pd.DataFrame:
     """Cells of both windows side by side: the second window stands in the control's place."""
-    from larvastats.inference.effects import cell_scores
-
     first, second = counted.windows
-    counts = counted.counts.counts[units].astype(np.float64)
-    design_row = {"genotype": f"{genotype} {first.name}", "line": genotype, "effector": "",
-                  "control": f"{genotype} {second.name}",
-                  "protocol": counted.setting.protocol.raw}  # fmt: skip
-    table = tables.cells(
-        counted.counts.states, counts[:, 0].sum(axis=0), counts[:, 1].sum(axis=0),
-        cell_scores(counts[:, 0], counts[:, 1]), design_row, counted.window_name,
-    )  # fmt: skip
+    counts = counted.counts[units].astype(np.float64)
+    row = {
+        "genotype": f"{genotype} {first.name}",
+        "line": genotype,
+        "effector": "",
+        "control": f"{genotype} {second.name}",
+        "protocol": counted.setting.protocol.raw,
+    }
+    totals = counts.sum(axis=0)
+    one, two = ((side, side.sum(axis=-1)) for side in totals)
+    table = tables.cells(counted.states, one, two, row, counted.window_name)
+    table["z"] = cells.scores(counts[:, 0], counts[:, 1]).ravel()
+    table["p_adjusted"] = np.nan
     return table[list(TRANSITION_COLUMNS)]
