@@ -43,14 +43,9 @@ def require_columns(table: pd.DataFrame, columns: Sequence[str], source: str) ->
 
 def check_names(names: Sequence[str], columns: Sequence[str], source: str) -> None:
     """Raise a :class:`DataError` unless `names` holds every one of `columns`, and none twice."""
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise DataError(
-            f"{source}: every column needs its own name, but {', '.join(map(repr, twice))} "
-            f"{'occurs' if len(twice) == 1 else 'occur'} more than once; rename or drop one."
-        )
     missing = [name for name in columns if name not in names]
     if not missing:
+        _check_distinct(names, source)
         return
     found = ", ".join(names[:20]) or "none"
     guesses = "".join(f"; is {guess!r} the {name}?" for name, guess in _guesses(missing, names))
@@ -59,6 +54,18 @@ def check_names(names: Sequence[str], columns: Sequence[str], source: str) -> No
         f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing (found: {found}"
         f"{guesses}); rename the columns or add the missing ones."
     )
+
+
+def _check_distinct(names: Sequence[str], source: str) -> None:
+    counts = pd.Series(names, dtype="object").value_counts()
+    twice = sorted(counts.index[counts > 1])
+    if twice:
+        more = f" and {len(twice) - 5} more" if len(twice) > 5 else ""
+        raise DataError(
+            f"{source}: every column needs its own name, but "
+            f"{', '.join(map(repr, twice[:5]))}{more} occur{'s' * (len(twice) == 1)} more than "
+            "once; rename or drop one."
+        )
 
 
 def _guesses(missing: Sequence[str], names: Sequence[str]) -> list[tuple[str, str]]:

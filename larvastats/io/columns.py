@@ -20,6 +20,7 @@ from pyarrow.csv import CSVWriter, WriteOptions
 from larvastats.errors import DataError
 from larvastats.ethogram import BOUT_COLUMNS, Ethogram
 from larvastats.io.files import AnyPath, reading
+from larvastats.io.paths import AssayIdentity
 from larvastats.tabular import IDENTITY
 
 TIMES = ("t_start", "t_stop", "t")
@@ -109,6 +110,16 @@ def _refuse_nested(schema: pa.Schema, source: str) -> None:
                 f"{source}: column {field.name} must hold plain values, but it holds {field.type}; "
                 "write one value per row."
             )
+
+
+def with_identity(table: pd.DataFrame, identity: AssayIdentity) -> pd.DataFrame:
+    """Add the identity columns that a table lacks, one byte per row each."""
+    known = {"assay": identity.assay} | {name: getattr(identity, name) for name in IDENTITY}
+    lacking = {name: value for name, value in known.items() if name not in table and value}
+    first = np.zeros(len(table), dtype=np.int8)
+    return table.assign(
+        **{name: pd.Categorical.from_codes(first, [value]) for name, value in lacking.items()}
+    )
 
 
 # -- writing ---------------------------------------------------------------------------------------

@@ -39,18 +39,18 @@ class _Layout:
 
 
 def read_header(path: AnyPath) -> tuple[str, ...]:
-    """Return the column names of a delimited text file.
+    """Return the column names of a delimited text file; columns without a name are left out.
 
     Raises
     ------
     UsageError, DataError
         As :func:`read_delimited`.
     """
-    return _layout(path).names
+    return tuple(name for name in _layout(path).names if name)
 
 
 def read_delimited(path: AnyPath) -> pd.DataFrame:
-    """Read a delimited text file.
+    """Read a delimited text file, whose columns have different names.
 
     Columns of names come as categoricals, columns of times as float64; rows without any value are
     left out.
@@ -147,7 +147,8 @@ def _arrow(path: AnyPath, layout: _Layout, types: dict[str, pa.DataType]) -> pa.
         wrong.append(row)
         return "error"
 
-    names = _unique_names(path, layout.names)
+    # names that no table has, for columns without one
+    names = [name or f"\0{position}" for position, name in enumerate(layout.names)]
     read = arrow_csv.ReadOptions(column_names=names, skip_rows=layout.skip, block_size=_BLOCK_BYTES)
     parse = arrow_csv.ParseOptions(delimiter=layout.delimiter, invalid_row_handler=keep_wrong)
     convert = arrow_csv.ConvertOptions(
@@ -170,18 +171,6 @@ def _arrow(path: AnyPath, layout: _Layout, types: dict[str, pa.DataType]) -> pa.
                 if wrong:
                     raise _wrong_row(path, wrong[0]) from error
                 raise
-
-
-def _unique_names(path: AnyPath, names: tuple[str, ...]) -> list[str]:
-    """Column names; unnamed columns get names that no table has."""
-    named = [name for name in names if name]
-    twice = sorted({name for name in named if named.count(name) > 1})
-    if twice:
-        raise DataError(
-            f"{path}: every column needs its own name, but {', '.join(map(repr, twice))} "
-            f"{'occurs' if len(twice) == 1 else 'occur'} more than once; rename or drop one."
-        )
-    return [name or f"\0{position}" for position, name in enumerate(names)]
 
 
 def _without_blank_rows(table: pa.Table) -> pa.Table:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from larvastats.errors import DataError, LarvastatsError, UsageError
 from larvastats.ethogram import BOUT_COLUMNS, CONTIGUOUS, FRAME_COLUMNS, Ethogram
-from larvastats.io.columns import read_parquet, write_csv, write_parquet
+from larvastats.io.columns import read_parquet, with_identity, write_csv, write_parquet
 from larvastats.io.delimited import read_delimited, read_header
 from larvastats.io.files import AnyPath, read_head, replacing
 from larvastats.io.paths import AssayIdentity, identify
@@ -77,11 +77,13 @@ def read(
         The file cannot be read, is empty or not UTF-8, columns are missing or misnamed, times are
         no numbers, bouts overlap or do not last, or bouts end one step before the next begins.
     """
-    table = read_parquet(path) if is_parquet(path) else read_delimited(path)
-    return from_table(
-        table, identity=identity or identify(path), states=states, synonyms=synonyms,
-        source=str(path),
-    )  # fmt: skip
+    identity = identity or identify(path)
+    if is_parquet(path):
+        table = read_parquet(path)
+    else:
+        _check_columns(read_header(path), identity, str(path))
+        table = read_delimited(path)
+    return from_table(table, identity=identity, states=states, synonyms=synonyms, source=str(path))
 
 
 def from_table(
@@ -108,16 +110,14 @@ def from_table(
     DataError
         As :func:`read`.
     """
+    bouts = _check_columns([str(name) for name in table.columns], identity, source)
     if identity is not None:
-        table = _supplied(table, identity)
-    names = [str(name) for name in table.columns]
-    if _is_bouts(names):
-        check_names(names, BOUT_COLUMNS, source)
-        ethogram = Ethogram.from_bouts(table, states=states, synonyms=synonyms, source=source)
-        check_gaps(ethogram, source)
-        return ethogram
-    check_names(names, FRAME_COLUMNS, source)
-    return Ethogram.from_frames(table, states=states, synonyms=synonyms, source=source)
+        table = with_identity(table, identity)
+    if not bouts:
+        return Ethogram.from_frames(table, states=states, synonyms=synonyms, source=source)
+    ethogram = Ethogram.from_bouts(table, states=states, synonyms=synonyms, source=source)
+    check_gaps(ethogram, source)
+    return ethogram
 
 
 def check_gaps(ethogram: Ethogram, source: str) -> None:
@@ -176,22 +176,17 @@ def write_bouts(ethogram: Ethogram, path: AnyPath) -> None:
             write_csv(ethogram, temporary, delimiter, compress=name.endswith(".gz"))
 
 
+def _check_columns(names: Sequence[str], identity: AssayIdentity | None, source: str) -> bool:
+    """Whether the columns are those of bouts; complain when they are neither bouts nor frames."""
+    supplied = [] if identity is None else [n for n in ("assay", "line") if getattr(identity, n)]
+    bouts = _is_bouts(names)
+    needed = [name for name in (BOUT_COLUMNS if bouts else FRAME_COLUMNS) if name not in supplied]
+    check_names(names, needed, source)
+    return bouts
+
+
 def _is_bouts(names: Sequence[str]) -> bool:
     """Whether a table holds bouts rather than frames; unclear tables count as bouts."""
     if "t_start" in names or "t_stop" in names:
         return True
     return not ("t" in names or {"time", "time_s", "seconds", "timestamp"} & set(names))
-
-
-def _supplied(table: pd.DataFrame, identity: AssayIdentity) -> pd.DataFrame:
-    """Add the identity columns that a table lacks."""
-    known = {
-        "assay": identity.assay, "line": identity.line, "effector": identity.effector,
-        "protocol": identity.protocol, "tracker": identity.tracker,
-        "date": identity.date, "time": identity.time,
-    }  # fmt: skip
-    lacking = {column: value for column, value in known.items() if column not in table and value}
-    one = np.zeros(len(table), dtype=np.int8)  # a category per row costs one byte
-    return table.assign(
-        **{name: pd.Categorical.from_codes(one, [value]) for name, value in lacking.items()}
-    )

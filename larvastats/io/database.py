@@ -1,0 +1,197 @@
+"""A directory of recordings: every file is read, and what cannot be read is said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+import pandas as pd
+
+from larvastats.combine import concat
+from larvastats.compute import track
+from larvastats.errors import DataError
+from larvastats.ethogram import Ethogram
+from larvastats.io.exclusion import Exclusion
+from larvastats.io.files import AnyPath
+from larvastats.io.paths import AssayIdentity, identify, walk_database
+from larvastats.protocol import canonical_protocol
+
+LAYOUT = "<tracker>/<line>@<effector>/<protocol>/<date_time>/<file>"
+
+
+class Format(Protocol):
+    """What a reader must tell of itself."""
+
+    @property
+    def name(self) -> str:
+        """Name of the format."""
+        ...
+
+    @property
+    def names_line(self) -> bool:
+        """Whether the file itself names the line of its larvae."""
+        ...
+
+
+F = TypeVar("F", bound=Format)
+
+
+@dataclass(slots=True)
+class _Report(Generic[F]):
+    """What has been read so far, and what has not."""
+
+    root: Path
+    parts: list[Ethogram] = field(default_factory=list)
+    formats: set[str] = field(default_factory=set)
+    origin: dict[str, Path] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    n_files: int = 0
+    others: list[Path] = field(default_factory=list)
+    unnamed: list[Path] = field(default_factory=list)
+
+
+def read_database(
+    root: AnyPath,
+    choose: Callable[[AnyPath], F | None],
+    read: Callable[[F, AnyPath, AssayIdentity | None], Ethogram],
+    exclusion: Exclusion | None = None,
+    *,
+    progress: bool = False,
+) -> tuple[Ethogram, tuple[str, ...], frozenset[str]]:
+    """Read every recording below a directory.
+
+    Parameters
+    ----------
+    root : path
+    choose : callable
+        Format of a file, or None when it is no recording.
+    read : callable
+        Takes the format, the file and the identity that its path gives.
+    exclusion : Exclusion, optional
+        Files of assays on this list are not even opened.
+    progress : bool
+        Draw a progress bar.
+
+    Returns
+    -------
+    ethogram : Ethogram
+    notes : tuple of str
+        Files that could not be read and why, assays that came twice, contradictions between a
+        path and what the file says.
+    formats : frozenset of str
+        Names of the formats that occurred.
+
+    Raises
+    ------
+    UsageError
+        An option that the recordings need is missing.
+    DataError
+        There is no recording, or none can be read.
+    """
+    report: _Report[F] = _Report(Path(root))
+    files = list(walk_database(root))
+    for path, identity in track(list(_wanted(files, root, exclusion)), "reading", None, progress):
+        report.n_files += 1
+        chosen = choose(path)
+        if chosen is None:
+            report.others.append(path)
+            continue
+        report.formats.add(chosen.name)
+        try:
+            ethogram = read(chosen, path, identity)
+        except DataError as error:
+            report.failures.append(str(error))
+            continue
+        if identity is None and not chosen.names_line:
+            report.unnamed.append(path)
+        _add(report, path, identity, ethogram)
+    return _result(report, len(files))
+
+
+def _wanted(
+    files: list[Path], root: AnyPath, exclusion: Exclusion | None
+) -> Iterator[tuple[Path, AssayIdentity | None]]:
+    """Files with the identity of their paths, without those of excluded assays."""
+    for path in files:
+        identity = identify(path, root)
+        if identity is not None and exclusion is not None:
+            stamp = identity.assay.rpartition("/")[2]
+            if exclusion.covers(identity.assay, stamp):
+                continue
+        yield path, identity
+
+
+def _add(
+    report: _Report[F], path: Path, identity: AssayIdentity | None, ethogram: Ethogram
+) -> None:
+    """Keep a recording unless one of its assays was read already."""
+    for assay in ethogram.assays["assay"]:
+        if assay in report.origin:
+            report.failures.append(
+                f"{path}: its assay {assay!r} was read from {report.origin[assay]} already; remove "
+                "one of the two, or give them different ids."
+            )
+            return
+    report.origin |= {assay: path for assay in ethogram.assays["assay"]}
+    report.parts.append(ethogram)
+    if identity is not None:
+        report.notes.extend(_contradictions(path, identity, ethogram.assays))
+
+
+def _contradictions(path: Path, identity: AssayIdentity, assays: pd.DataFrame) -> list[str]:
+    """Say where a file and its path name different things; the file is believed."""
+    said = []
+    for column in ("line", "effector", "protocol", "date", "time"):
+        by_path = getattr(identity, column)
+        plain = canonical_protocol if column == "protocol" else str
+        other = [value for value in assays[column].dropna().unique() if plain(value) != by_path]
+        if by_path and other:
+            said.append(
+                f"{path}: the file names the {column} {', '.join(map(repr, other[:3]))}, its path "
+                f"{by_path!r}; the file is believed."
+            )
+    return said
+
+
+def _result(report: _Report[F], n_found: int) -> tuple[Ethogram, tuple[str, ...], frozenset[str]]:
+    if not report.parts:
+        raise DataError(_why_nothing(report, n_found))
+    notes = [f"Left out: {failure}" for failure in report.failures] + report.notes
+    if report.unnamed:
+        notes.append(unnamed_note(report.unnamed))
+    if report.others:
+        n = len(report.others)
+        notes.append(
+            f"{n} file{'s' * (n > 1)} of other kinds not read, such as {report.others[0]}."
+        )
+    ethogram = concat(report.parts, str(report.root))
+    return ethogram, tuple(notes), frozenset(report.formats)
+
+
+def unnamed_note(paths: Sequence[AnyPath]) -> str:
+    """Say that the names of files have been taken for lines."""
+    n = len(paths)
+    return (
+        f"{n} recording{'s' * (n > 1)} named after the file, with that name as line, since neither "
+        f"content nor folder names one: {', '.join(str(path) for path in paths[:5])}"
+        f"{' and more' * (n > 5)}."
+    )
+
+
+def _why_nothing(report: _Report[F], n_found: int) -> str:
+    """Sentence for a directory without a readable recording."""
+    if n_found and not report.n_files:
+        return f"{report.root}: every recording is to be left out; shorten the list."
+    failed = len(report.failures)
+    if failed:
+        found = f"none of {failed} file{'s' * (failed > 1)} could be read"
+        first = f" The first: {report.failures[0]}"
+    else:
+        found, first = f"{n_found} files, none of them one" if n_found else "no file at all", ""
+    return (
+        f"{report.root}: expected a database with recordings (trx.mat, csv, parquet) as {LAYOUT}, "
+        f"but found: {found}; give the database's own directory.{first}"
+    )
