@@ -1,7 +1,9 @@
 """Profiles of every assay: what each statistic looks at.
 
-All profiles are centred on values pooled over every assay of the screen, whatever its line, so that
-relabelling leaves them alone; an assay that says nothing about a quantity sits at the pool.
+First the sufficient statistics of units (assays, or larvae, which add up to assays), then profiles
+made of them. Profiles are centred on values pooled over every assay of the screen, whatever its
+line, so that relabelling leaves them alone; a unit that says nothing about a quantity sits at the
+pool.
 """
 
 from __future__ import annotations
@@ -22,128 +24,163 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """Counts, and the profiles made of them.
+class Sufficient:
+    """All that any statistic needs of a unit; units add up.
 
     Attributes
     ----------
-    counts : ndarray of int64, shape (assay, window, from, to)
-    trials : ndarray of int64, shape (assay, window, from)
+    counts : ndarray of int64, shape (unit, window, from, to)
+        Transitions, or larvae that ever made them.
+    trials : ndarray of int64, shape (unit, window, from)
         What each count is out of: departures, or larvae under ``ever``.
-    features : tuple of ndarray, shape (assay, cell)
-        Profiles; several are combined.
-    rows : ndarray, shape (assay, from, to), or None
+    seconds : ndarray, shape (unit, window, state)
+        Time in each state.
+    exits : ndarray of int64, shape (unit, window, state)
+        Jumps out of each state.
+    """
+
+    counts: NDArray[np.int64]
+    trials: NDArray[np.int64]
+    seconds: Array
+    exits: NDArray[np.int64]
+
+    def take(self, units: NDArray[np.integer] | NDArray[np.bool_]) -> Sufficient:
+        """Return some of the units."""
+        return Sufficient(
+            self.counts[units], self.trials[units], self.seconds[units], self.exits[units]
+        )
+
+    def add_up(self, group: NDArray[np.integer], n_groups: int) -> Sufficient:
+        """Sum units into groups, such as larvae into their assays."""
+        parts = []
+        for values in (self.counts, self.trials, self.seconds, self.exits):
+            total = np.zeros((n_groups, *values.shape[1:]), dtype=values.dtype)
+            np.add.at(total, group, values)
+            parts.append(total)
+        return Sufficient(*parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Profiles of units.
+
+    Attributes
+    ----------
+    features : tuple of ndarray, shape (unit, cell)
+        Several are combined.
+    rows : ndarray, shape (unit, from, to), or None
         Imputed transition probabilities; None where divergences are undefined.
     scaling : dict
         Pooled probabilities, so that a profile can be made again.
     """
 
-    counts: NDArray[np.int64]
-    trials: NDArray[np.int64]
     features: tuple[Array, ...]
     rows: Array | None
     scaling: dict[str, list[object]]
 
 
-def measure(ethogram: Ethogram, windows: tuple[Window, ...], options: Options) -> Measured:
-    """Count the windows and make the profiles of the chosen statistic.
+def count_units(ethogram: Ethogram, windows: tuple[Window, ...], options: Options) -> Sufficient:
+    """Return the sufficient statistics of every assay of an ethogram.
 
     Parameters
     ----------
     ethogram : Ethogram
     windows : tuple of Window
-        One, or the two of a contrast (change from the second to the first).
+        One, or the two of a contrast.
     options : Options
     """
+    jumps = count_transitions(ethogram, windows, "jump").counts
     if options.transitions == "ever":
         counts, larvae = ever_made(ethogram, windows)
         trials = np.repeat(larvae[:, :, None], counts.shape[-1], axis=2)
-        transition_profile, rows, scaling = _ever_profile(counts, larvae), None, {}
     else:
-        counted = count_transitions(ethogram, windows, options.transitions, options.dt)
-        counts, trials = counted.counts, counted.counts.sum(axis=-1)
-        made = (
-            profiles(counts[:, 0])
-            if len(windows) == 1
-            else contrast_profiles(counts[:, 0], counts[:, 1])
-        )
-        transition_profile, rows = made.x, made.rows if len(windows) == 1 else None
+        same = options.transitions == "jump"
+        counts = jumps if same else _frames(ethogram, windows, options)
+        trials = counts.sum(axis=-1)
+    return Sufficient(counts, trials, time_in_states(ethogram, windows), jumps.sum(axis=-1))
+
+
+def _frames(ethogram: Ethogram, windows: tuple[Window, ...], options: Options) -> NDArray[np.int64]:
+    return count_transitions(ethogram, windows, options.transitions, options.dt).counts
+
+
+def make_profiles(units: Sufficient, pool: Sufficient, options: Options) -> Made:
+    """Make the profiles of the chosen statistic.
+
+    Parameters
+    ----------
+    units : Sufficient
+        Units to describe.
+    pool : Sufficient
+        Units whose sum centres and scales the profiles.
+    options : Options
+    """
+    contrast = units.counts.shape[1] == 2
+    rows, scaling = None, {}
+    if options.transitions == "ever":
+        transition = _ever_profile(units, pool)
+    else:
+        total = pool.counts.sum(axis=0)
+        if contrast:
+            made = contrast_profiles(units.counts[:, 0], units.counts[:, 1], total)
+        else:
+            made = profiles(units.counts[:, 0], total[0])
+        transition, rows = made.x, None if contrast else made.rows
         scaling = {
             "profile_p_bar": np.nan_to_num(made.p_bar).tolist(),
             "profile_pi": made.pi.tolist(),
         }
-    features = _features(ethogram, windows, options, counts, transition_profile)
-    return Measured(counts, trials, features, rows, scaling)
-
-
-def _features(
-    ethogram: Ethogram,
-    windows: tuple[Window, ...],
-    options: Options,
-    counts: NDArray[np.int64],
-    transition_profile: Array,
-) -> tuple[Array, ...]:
-    if options.statistic not in ("occupancy", "dwell", "combined"):
-        return (transition_profile,)
-    seconds = time_in_states(ethogram, windows)
     if options.statistic == "occupancy":
-        return (occupancy_profile(seconds),)
-    if options.transitions == "jump":
-        exits = counts.sum(axis=-1)
+        features: tuple[Array, ...] = (occupancy_profile(units, pool),)
+    elif options.statistic == "dwell":
+        features = (dwell_profile(units, pool),)
+    elif options.statistic == "combined":
+        features = (transition, dwell_profile(units, pool))
     else:
-        exits = count_transitions(ethogram, windows, "jump").counts.sum(axis=-1)
-    dwell = dwell_profile(seconds, exits)
-    return (dwell,) if options.statistic == "dwell" else (transition_profile, dwell)
+        features = (transition,)
+    return Made(features, rows, scaling)
 
 
-def _ever_profile(made: NDArray[np.int64], larvae: NDArray[np.int64]) -> Array:
-    """Fractions of larvae, each scaled by its binomial standard deviation, shape (assay, cell)."""
-    n = larvae[:, :, None, None].astype(np.float64)
-    share = np.divide(made, n, out=np.zeros(made.shape), where=n > 0)
-    pooled = made.sum(axis=0) / np.maximum(n.sum(axis=0), 1.0)
-    away = np.where(n > 0, share - pooled, 0.0)
-    both = made.sum(axis=(0, 1)) / max(float(n.sum()), 1.0)
-    return _change(away, np.sqrt(both * (1 - both)))
+def _ever_profile(units: Sufficient, pool: Sufficient) -> Array:
+    """Fractions of larvae, each scaled by its binomial standard deviation, shape (unit, cell)."""
+    n = units.trials[..., None].astype(np.float64)
+    share = np.divide(units.counts, n, out=np.zeros(units.counts.shape), where=n > 0)
+    tried = pool.trials.sum(axis=0)[..., None].astype(np.float64)
+    made = pool.counts.sum(axis=0)
+    pooled = made / np.maximum(tried, 1.0)
+    both = made.sum(axis=0) / np.maximum(tried.sum(axis=0), 1.0)
+    return _change(np.where(n > 0, share - pooled, 0.0), np.sqrt(both * (1 - both)))
 
 
-def occupancy_profile(seconds: Array) -> Array:
-    """Return shares of time in each state, chi-square scaled, shape (assay, state).
+def occupancy_profile(units: Sufficient, pool: Sufficient) -> Array:
+    """Return shares of time in each state, chi-square scaled, shape (unit, state)."""
+    total = units.seconds.sum(axis=-1, keepdims=True)
+    share = np.divide(units.seconds, total, out=np.zeros(units.seconds.shape), where=total > 0)
+    seconds = pool.seconds.sum(axis=0)
+    pooled = seconds / np.maximum(seconds.sum(axis=-1, keepdims=True), 1e-300)
+    both = seconds.sum(axis=0)
+    scale = np.sqrt(both / max(float(both.sum()), 1e-300))
+    return _change(np.where(total > 0, share - pooled, 0.0), scale)
 
-    Parameters
-    ----------
-    seconds : ndarray, shape (assay, window, state)
+
+def dwell_profile(units: Sufficient, pool: Sufficient) -> Array:
+    """Return log mean dwell times relative to the pool, shape (unit, state).
+
+    Occurrence and exposure: time at risk over completed bouts; bouts that the window or lost
+    tracking cut enter with the time that was seen. Each unit borrows one bout of the pooled length,
+    so that a state it never left has no say. States weigh by their share of departures.
     """
-    total = seconds.sum(axis=-1, keepdims=True)
-    share = np.divide(seconds, total, out=np.zeros(seconds.shape), where=total > 0)
-    pooled = seconds.sum(axis=0) / np.maximum(total.sum(axis=0), 1e-300)
-    away = np.where(total > 0, share - pooled, 0.0)
-    both = seconds.sum(axis=(0, 1))
-    return _change(away, np.sqrt(both / max(float(both.sum()), 1e-300)))
-
-
-def dwell_profile(seconds: Array, exits: NDArray[np.number]) -> Array:
-    """Return log mean dwell times relative to the pool, shape (assay, state).
-
-    Occurrence and exposure: time at risk over completed bouts, which bouts cut by the window or by
-    lost tracking enter with the time that was seen. Each assay borrows one bout of the pooled
-    length, so that a state it never left has no say. States weigh by their share of departures.
-
-    Parameters
-    ----------
-    seconds : ndarray, shape (assay, window, state)
-    exits : ndarray, shape (assay, window, state)
-        Departures from each state in each window.
-    """
-    total_time, total_exits = seconds.sum(axis=0), exits.sum(axis=0).astype(np.float64)
-    seen = (total_exits > 0) & (total_time > 0)
-    mean = np.divide(total_time, total_exits, out=np.ones(total_time.shape), where=seen)
-    log = np.log((seconds + mean) / (exits + 1)) - np.log(mean)
-    weight = exits.sum(axis=(0, 1)) / max(float(exits.sum()), 1.0)
-    return _change(np.where(seen, log, 0.0), 1 / np.sqrt(np.maximum(weight, 1e-300)))
+    time, exits = pool.seconds.sum(axis=0), pool.exits.sum(axis=0).astype(np.float64)
+    seen = (exits > 0) & (time > 0)
+    mean = np.divide(time, exits, out=np.ones(time.shape), where=seen)
+    log = np.log((units.seconds + mean) / (units.exits + 1)) - np.log(mean)
+    weight = exits.sum(axis=0) / max(float(exits.sum()), 1.0)
+    scale = np.divide(1.0, np.sqrt(weight), out=np.zeros(weight.shape), where=weight > 0)
+    return _change(np.where(seen, log, 0.0), scale)
 
 
 def _change(away: Array, scale: Array) -> Array:
     """Difference of the two windows (if two), scaled; what never varies stays zero."""
     value = away[:, 0] if away.shape[1] == 1 else away[:, 0] - away[:, 1]
-    sound = (scale > 0) & (scale < 1e100)
-    return np.divide(value, scale, out=np.zeros(value.shape), where=sound).reshape(len(value), -1)
+    out = np.divide(value, scale, out=np.zeros(value.shape), where=scale > 0)
+    return out.reshape(len(out), -1)

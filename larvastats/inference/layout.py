@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from larvastats.errors import DataError, UsageError
 from larvastats.inference import linetest
 from larvastats.inference.design import Design, make_design
-from larvastats.inference.features import Measured, measure
+from larvastats.inference.features import Made, Sufficient, count_units, make_profiles
 from larvastats.inference.options import Options
 from larvastats.inference.outcome import LineTask
 from larvastats.inference.setting import Setting
@@ -30,20 +30,24 @@ class Counted:
     setting : Setting
     windows : tuple of Window
         One, or the two of a contrast.
-    measured : Measured
+    units : Sufficient
+        Of every assay.
+    made : Made
+        Profiles of every assay.
     usable : ndarray of bool, shape (assay,)
         Assays with at least one trial in every window.
     """
 
     setting: Setting
     windows: tuple[Window, ...]
-    measured: Measured
+    units: Sufficient
+    made: Made
     usable: NDArray[np.bool_]
 
     @property
     def counts(self) -> NDArray[np.int64]:
         """Counts, shape (assay, window, from, to)."""
-        return self.measured.counts
+        return self.units.counts
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -81,13 +85,13 @@ def count(setting: Setting, options: Options, window: str | None, contrast: str 
                 f"window {window!r} names {len(chosen)} windows, but a screen tests one; name one "
                 "of them, or see them all with transitions."
             )
-    measured = measure(setting.ethogram, chosen, options)
-    happened = measured.counts.sum(axis=(2, 3)) > 0
+    units = count_units(setting.ethogram, chosen, options)
+    happened = units.counts.sum(axis=(2, 3)) > 0
     for w, one in enumerate(chosen):
         if not happened[:, w].any():
             raise DataError(_empty_window(setting, one))
-    usable = (measured.trials.sum(axis=2) > 0).all(axis=1)
-    return Counted(setting, chosen, measured, usable)
+    usable = (units.trials.sum(axis=2) > 0).all(axis=1)
+    return Counted(setting, chosen, units, make_profiles(units, units, options), usable)
 
 
 def _extent(setting: Setting) -> tuple[float, float]:
@@ -108,7 +112,7 @@ def lay_out(
     counted: Counted, pairs: Mapping[str, str | None], options: Options
 ) -> tuple[list[LineTask], list[dict[str, Any]]]:
     """Make one task per line that has a control, and the describing columns of every line."""
-    setting, measured = counted.setting, counted.measured
+    setting, made = counted.setting, counted.made
     groups = _groups(setting)
     dimension: dict[str, float] = {}
     tasks, rows = [], []
@@ -122,7 +126,7 @@ def lay_out(
         if control not in dimension:
             is_control = np.zeros(len(groups), dtype=bool)
             is_control[setting.rows(control)] = True
-            x, seen = measured.features[0][counted.usable], counted.usable
+            x, seen = made.features[0][counted.usable], counted.usable
             dimension[control] = linetest.dimension(x, groups[seen], is_control[seen])
         row |= _sizes(counted, design)
         row["note"] = _design_note(design, unused)
@@ -131,10 +135,10 @@ def lay_out(
             genotype,
             control,
             design,
-            tuple(x[u] for x in measured.features),
-            None if measured.rows is None else measured.rows[u],
-            measured.counts[u, 0],
-            measured.trials[u, 0],
+            tuple(x[u] for x in made.features),
+            None if made.rows is None else made.rows[u],
+            counted.counts[u, 0],
+            counted.units.trials[u, 0],
             options.transitions,
             dimension[control],
             options.row_weights,

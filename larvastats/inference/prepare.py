@@ -35,7 +35,7 @@ class Profiles:
     pi: Array
 
 
-def profiles(counts: NDArray[np.number]) -> Profiles:
+def profiles(counts: NDArray[np.number], pool: NDArray[np.number] | None = None) -> Profiles:
     """Compute the profiles of all assays of a screen in one window.
 
     Distances between them are chi-square distances between transition matrices: each cell is
@@ -44,14 +44,20 @@ def profiles(counts: NDArray[np.number]) -> Profiles:
     Parameters
     ----------
     counts : ndarray, shape (assay, from, to)
+    pool : ndarray, shape (from, to), optional
+        Counts to centre and scale by; the sum over `counts` by default.
     """
-    p_bar, pi = _pooled(counts)
+    p_bar, pi = _pooled(counts.sum(axis=0) if pool is None else pool)
     deviation = _deviation(counts, p_bar)
     rows = np.where(np.isnan(p_bar), 0.0, p_bar) + deviation
     return Profiles(_scaled(deviation, p_bar, pi), rows, p_bar, pi)
 
 
-def contrast_profiles(first: NDArray[np.number], second: NDArray[np.number]) -> Profiles:
+def contrast_profiles(
+    first: NDArray[np.number],
+    second: NDArray[np.number],
+    pool: NDArray[np.number] | None = None,
+) -> Profiles:
     """Compute profiles of the change from the second window to the first.
 
     The change of each cell is scaled as in :func:`profiles`, by probabilities pooled over both
@@ -60,9 +66,12 @@ def contrast_profiles(first: NDArray[np.number], second: NDArray[np.number]) -> 
     Parameters
     ----------
     first, second : ndarray, shape (assay, from, to)
+    pool : ndarray, shape (window, from, to), optional
+        Counts of both windows to centre and scale by; the sums of the two by default.
     """
-    p_bar, pi = _pooled(np.asarray(first) + np.asarray(second))
-    change = _deviation(first, _pooled(first)[0]) - _deviation(second, _pooled(second)[0])
+    both = np.stack([first.sum(axis=0), second.sum(axis=0)]) if pool is None else pool
+    p_bar, pi = _pooled(both.sum(axis=0))
+    change = _deviation(first, _pooled(both[0])[0]) - _deviation(second, _pooled(both[1])[0])
     return Profiles(_scaled(change, p_bar, pi), change, p_bar, pi)
 
 
@@ -76,16 +85,16 @@ def paired_profiles(first: NDArray[np.number], second: NDArray[np.number]) -> Pr
     ----------
     first, second : ndarray, shape (assay, from, to)
     """
-    p_bar, pi = _pooled(np.asarray(first) + np.asarray(second))
+    p_bar, pi = _pooled(first.sum(axis=0) + second.sum(axis=0))
     change = probabilities(first) - probabilities(second)
     change = np.where(np.isnan(change), 0.0, change)
     return Profiles(_scaled(change, p_bar, pi), change, p_bar, pi)
 
 
-def _pooled(counts: NDArray[np.number]) -> tuple[Array, Array]:
-    total = np.asarray(counts, dtype=np.float64).sum(axis=0)
-    visits = total.sum(axis=-1)
-    return probabilities(total), visits / max(visits.sum(), 1.0)
+def _pooled(total: NDArray[np.number]) -> tuple[Array, Array]:
+    """Probabilities and shares of departures of pooled counts, shapes (from, to) and (from,)."""
+    visits = np.asarray(total, dtype=np.float64).sum(axis=-1)
+    return probabilities(total), visits / max(float(visits.sum()), 1.0)
 
 
 def _deviation(counts: NDArray[np.number], p_bar: Array) -> Array:

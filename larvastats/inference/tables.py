@@ -82,7 +82,7 @@ def shares(counts: NDArray[np.number], trials: NDArray[np.number]) -> NDArray[np
 def _shift(counted: Counted, task: LineTask) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Difference of probabilities (of their changes, under a contrast) and its sampling error."""
     counts = counted.counts[task.design.units].astype(np.float64)
-    trials = counted.measured.trials[task.design.units]
+    trials = counted.units.trials[task.design.units]
     pooled = np.nan_to_num(shares(counts.sum(axis=(0, 1)), trials.sum(axis=(0, 1))))
     change, variance = np.zeros(pooled.shape), np.zeros(pooled.shape)
     for group, sign in ((task.design.is_line, 1.0), (~task.design.is_line, -1.0)):
@@ -110,7 +110,7 @@ def cell_table(
             sides.append(
                 (
                     counted.counts[units, w].sum(axis=0),
-                    counted.measured.trials[units, w].sum(axis=0),
+                    counted.units.trials[units, w].sum(axis=0),
                 )
             )
         part = cells(counted.states, sides[0], sides[1], row, window.name)

@@ -170,7 +170,7 @@ def _assemble(  # type: ignore[no-untyped-def]
         alpha=options.alpha,
         design=design_text(opened, counted, options, kind, n, unit),
         seed=options.seed,
-        provenance={**opened.provenance, **counted.measured.scaling},
+        provenance={**opened.provenance, **counted.made.scaling},
         notes=notes,
     )
 
