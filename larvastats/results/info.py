@@ -1,0 +1,65 @@
+"""What is in a source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from larvastats.printing import table_text
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What is in a source, before anyone tests anything.
+
+    Attributes
+    ----------
+    source : str
+    protocols : DataFrame
+        ``protocol n_assays n_larvae stimuli`` (resolved times in words).
+    lines : DataFrame
+        ``protocol genotype n_assays n_dates n_larvae control n_control_assays n_shared_dates
+        p_floor note``: `p_floor` is the smallest relabelling p-value the design can give.
+    dates : DataFrame
+        Assays per ``protocol genotype date``.
+    totals : mapping
+        ``n_assays n_larvae n_bouts hours states``.
+    notes : tuple of str
+    """
+
+    source: str
+    protocols: pd.DataFrame
+    lines: pd.DataFrame
+    dates: pd.DataFrame
+    totals: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
+
+    def tidy(self) -> pd.DataFrame:
+        """Return one row per protocol and genotype."""
+        return self.lines.copy()
+
+    def glance(self) -> pd.DataFrame:
+        """Return one row of totals."""
+        return pd.DataFrame([{k: v for k, v in self.totals.items() if k != "states"}])
+
+    def augment(self) -> pd.DataFrame:
+        """Return assays per protocol, genotype and date."""
+        return self.dates.copy()
+
+    def __repr__(self) -> str:
+        """Print totals, protocols and lines."""
+        t = self.totals
+        lines = [
+            f"\n\t{self.source}",
+            "",
+            f"{t['n_assays']} assays, {t['n_larvae']} larvae, {t['n_bouts']} bouts, "
+            f"{t['hours']:.1f} larva-hours; states: {', '.join(t['states'])}",
+            "",
+            table_text(self.protocols),
+            "",
+            table_text(self.lines),
+        ]
+        return "\n".join([*lines, *(f"note: {n}" for n in self.notes), ""])
