@@ -1,0 +1,1 @@
+"""Pictures: one file each, taking a result by its fields and returning a matplotlib figure."""
