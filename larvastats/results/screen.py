@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from larvastats.errors import UsageError
+from larvastats.printing import screen_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
