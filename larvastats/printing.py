@@ -151,15 +151,18 @@ def screen_title(result: Any) -> str:
     return f"Screen of {counted(n, 'line')}: {result.design['statistic_text']}"
 
 
-def verdict(result: Any) -> str:
-    """Say in one sentence how many lines differ from their control, and which."""
+def verdict(result: Any, name: str = "genotype") -> str:
+    """Say in one sentence how many lines differ from their control, and which.
+
+    `name` is the column that names them.
+    """
     one = result.glance().iloc[0]
     tested, found = int(one["n_tested"]), int(one["n_rejected"])
     if tested == 0:
         return "No line could be tested."
     differ = "respond differently from" if result.design.get("contrast") else "differ from"
     table = result.table
-    names = list(table.loc[table["rejected"].fillna(False).astype(bool), "genotype"])
+    names = list(table.loc[table["rejected"].fillna(False).astype(bool), name])
     some = ", ".join(names[:MAX_NAMED])
     more = f" and {found - MAX_NAMED} more" if found > MAX_NAMED else ""
     return (
@@ -190,14 +193,16 @@ def line_notes(table: pd.DataFrame, rows: int) -> list[str]:
         names = list(lines["genotype"])
         more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
         out.append(f"{', '.join(names[:MAX_NAMED])}{more}: {text}")
-    if len(noted) > len(first):
-        out.append(f"{len(noted) - len(first)} more lines have a note of their own")
+    others = len(noted) - len(first)
+    if others:
+        verb = "has a note of its own" if others == 1 else "have notes of their own"
+        out.append(f"{counted(others, 'more line')} {verb}")
     return out
 
 
 def more_lines(total: int, rows: int, where: str) -> list[str]:
     """Say how many lines are not printed, and where they are."""
-    return [f"... and {total - rows} more lines: {where}"] if total > rows else []
+    return [f"... and {counted(total - rows, 'more line')}: {where}"] if total > rows else []
 
 
 def screen_text(result: Any, rows: int = MAX_ROWS, where: str = "see tidy()") -> str:

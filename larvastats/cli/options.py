@@ -46,30 +46,35 @@ Gap = Annotated[
             "from stop to start. By default as its kind is usually written."),
 ]  # fmt: skip
 Format = Annotated[
-    str, _option("--format", DATA, "Format of the files; by default recognised from the files.")
-]
-Labels = Annotated[
     str,
-    _option("--labels", DATA, "Which labels of a trx.mat: large, all, strong, or a FILE of "
-            "synonyms."),
+    _option("--format", DATA, "Read only files of this format (tidy, trx, fimtrack); by default "
+            "their content decides."),
 ]  # fmt: skip
+Labels = Annotated[
+    str, _option("--labels", DATA, "Which labels of trx.mat files: large, all or strong.")
+]
 MinBout = Annotated[
     float,
-    _option("--min-bout", DATA, "Merge bouts shorter than this many seconds into the one before "
-            "them.", metavar="S"),
+    _option("--min-bout", DATA, "Absorb bouts shorter than this many seconds into their "
+            "neighbours.", metavar="S"),
 ]  # fmt: skip
 Fps = Annotated[
     float | None,
-    _option("--fps", DATA, "Frames per second, for files that do not say.", metavar="F"),
+    _option("--fps", DATA, "Frames per second of FIMTrack tables, which do not say.", metavar="F"),
 ]
 PxPerMm = Annotated[
     float | None,
-    _option("--px-per-mm", DATA, "Pixels per mm, for files that do not say.", metavar="F"),
+    _option(
+        "--px-per-mm",
+        DATA,
+        "Scale of FIMTrack tables. States need no lengths: checked, not used.",
+        metavar="F",
+    ),
 ]
 Exclude = Annotated[
     Path | None,
-    _option("--exclude", DATA, "A text file of assays to leave out, one per line.",
-            metavar="FILE"),
+    _option("--exclude", DATA, "A text file of assays to leave out, one per line: id, "
+            "YYYYMMDD_HHMMSS, or a pattern with * of either.", metavar="FILE"),
 ]  # fmt: skip
 
 Window = Annotated[

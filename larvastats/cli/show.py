@@ -78,32 +78,34 @@ def screen(result: ScreenResult, where: str) -> None:
     notes = [*printing.line_notes(result.table, printing.MAX_ROWS), *result.notes]
     legend = CHANGE_LEGEND if result.design.get("contrast") else LEGEND
     statistic = result.design["statistic_text"]
+    who = "line" if result.table["effector"].nunique(dropna=False) == 1 else "genotype"
     console.print(
         _title(printing.screen_title(result)),
         _pairs(design.items()),
         "",
-        _fitting(_screen_columns(shown), console, _row_styles(shown)),
+        _fitting(_screen_columns(shown, who), console, _row_styles(shown)),
         *printing.more_lines(len(result.table), printing.MAX_ROWS, where),
+        "",
         Text(legend.format(statistic=statistic), style="dim"),
         *_notes(notes),
         "",
-        Text.assemble((f"{REJECTED} ", "bold green"), (printing.verdict(result), "bold")),
-        "",
+        Text.assemble((f"{REJECTED} ", "bold green"), (printing.verdict(result, who), "bold")),
         sep="\n",
     )
 
 
 def htest(result: HTest) -> None:
     """Print a test as R does, and the times of the stimulus."""
-    console = _console()
     stimuli = result.design.get("stimuli")
-    text = repr(replace(result, notes=())).rstrip("\n")
+    body = repr(replace(result, notes=())).rstrip("\n")
     if sys.stdout.isatty():
-        console.print(Text(text), *([_pairs([("stimulus", stimuli)])] if stimuli else []),
-                      *_notes(result.notes), "", sep="\n")  # fmt: skip
+        body = body.split(result.method, 1)[1].lstrip("\n")
+        times = _pairs([("stimulus", stimuli)] if stimuli else [])
+        parts = [_title(result.method), Text(body), times, *_notes(result.notes)]
+        _console().print(*parts, sep="\n")
         return
-    notes = [f"note: {note}" for note in result.notes]
-    typer.echo("\n".join([text, *([f"stimulus: {stimuli}"] if stimuli else []), *notes, ""]))
+    times = [f"stimulus: {stimuli}"] if stimuli else []
+    typer.echo("\n".join([body, *times, *(f"note: {note}" for note in result.notes), ""]))
 
 
 def transitions(result: TransitionsResult) -> None:
@@ -121,7 +123,8 @@ def transitions(result: TransitionsResult) -> None:
     for name in names[:MOST_MATRICES]:
         console.print("", _genotype(result, name, console.width), sep="\n")
     rest = printing.more_lines(len(names), MOST_MATRICES, "name them with --genotypes, or --out")
-    console.print(*rest, *_notes(result.notes), "", sep="\n")
+    for part in (*rest, *_notes(result.notes)):
+        console.print(part)
 
 
 def info(result: SourceInfo) -> None:
@@ -138,7 +141,8 @@ def info(result: SourceInfo) -> None:
     console.print(_pairs([("holds", size), ("states", ", ".join(t["states"]))]))
     for row in result.protocols.itertuples():
         console.print("", *_protocol(result, row, console), sep="\n")
-    console.print(*_notes(result.notes), "", sep="\n")
+    for part in _notes(result.notes):
+        console.print(part)
 
 
 # -- pieces ---------------------------------------------------------------------------------------
@@ -173,10 +177,8 @@ def _common(table: pd.DataFrame, column: str) -> dict[str, str]:
     return {column: str(values[0])} if len(values) == 1 else {}
 
 
-def _screen_columns(table: pd.DataFrame) -> list[TextColumn]:
+def _screen_columns(table: pd.DataFrame, who: str) -> list[TextColumn]:
     """Choose columns for people: short names, effect with interval, one word for the change."""
-    shared = table["effector"].nunique(dropna=False) == 1
-    who = "line" if shared else "genotype"
     rejected = table["rejected"].fillna(False).astype(bool)
     columns = {
         "": [REJECTED if r else "" for r in rejected],
@@ -217,13 +219,18 @@ def _fitting(columns: list[TextColumn], console: Console, styles: Sequence[str])
     for name in (None, *DROPPED_FIRST):
         columns = [c for c in columns if c.name != name]
         table = _table(columns, styles)
-        if Measurement.get(console, console.options, table).maximum <= console.width:
+        if _width(table, console) <= console.width:
             break
     return table
 
 
+def _width(table: Table, console: Console) -> int:
+    """Columns of text that a table needs, however many the terminal has."""
+    return Measurement.get(console, console.options.update(max_width=10_000), table).maximum
+
+
 def _table(columns: Sequence[TextColumn], styles: Sequence[str] = ()) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="dim")
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, header_style="dim")
     for c in columns:
         table.add_column(
             c.name,
@@ -276,8 +283,10 @@ def _protocol(result: SourceInfo, row: Any, console: Console) -> list[Renderable
     lines = result.lines[result.lines["protocol"] == row.protocol]
     shown = lines.iloc[:MOST_LINES]
     common = _common(lines, "control") if lines["control"].notna().all() else {}
+    wide = _by_date(result, row.protocol)
+    shorten = wide["genotype"].str.partition("@")[2].nunique() == 1
     columns = {
-        "genotype": shown["genotype"],
+        **_who(shown["genotype"], shorten),
         "assays": shown["n_assays"],
         "dates": shown["n_dates"],
         "larvae": shown["n_larvae"],
@@ -293,19 +302,24 @@ def _protocol(result: SourceInfo, row: Any, console: Console) -> list[Renderable
     table = _table([c for c in texts if any(c.cells)])
     more = printing.more_lines(len(lines), MOST_LINES, "all of them with --json")
     times = _pairs([("stimulus", row.stimuli), *common.items()])
-    dates = _dates(_by_date(result, row.protocol), console)
-    floor = Text("p_floor: the smallest p-value that relabelling can give with this design",
+    floor = Text("p_floor: smallest p-value that relabelling can give with this design",
                  style="dim")  # fmt: skip
-    return [head, times, "", table, *more, floor, *dates]
+    by_date = pd.DataFrame(_who(wide["genotype"], shorten) | dict(wide.iloc[:, 1:].items()))
+    return [head, times, "", table, *more, "", floor, *_dates(by_date, console)]
+
+
+def _who(genotypes: pd.Series, shorten: bool) -> dict[str, Any]:
+    """Name genotypes by their line where all have one effector."""
+    return {"line": genotypes.str.partition("@")[0]} if shorten else {"genotype": genotypes}
 
 
 def _by_date(result: SourceInfo, protocol: str | None = None) -> pd.DataFrame:
     """Assays per genotype and date, dates as columns, blank where there are none."""
     dates = result.dates.assign(date=result.dates["date"].fillna("no date"))
-    if protocol is not None:
-        dates = dates[dates["protocol"].fillna("") == protocol]
-    index = ["genotype"] if protocol is not None else ["protocol", "genotype"]
     dates = dates.assign(protocol=dates["protocol"].fillna(""))
+    if protocol is not None:
+        dates = dates[dates["protocol"] == protocol]
+    index = ["genotype"] if protocol is not None else ["protocol", "genotype"]
     wide = dates.pivot_table(index=index, columns="date", values="n_assays", aggfunc="sum")
     return wide.astype("Int64").reset_index()
 
@@ -314,6 +328,8 @@ def _dates(wide: pd.DataFrame, console: Console) -> list[RenderableType]:
     if list(wide.columns[1:]) == ["no date"]:
         return []
     table = _table(printing.text_columns(wide.iloc[:MOST_LINES]))
-    if Measurement.get(console, console.options, table).maximum > console.width:
-        return [Text("assays by date: too wide for this terminal, see --json", style="dim")]
-    return ["", Text("Assays by date", style="bold"), table]
+    more = printing.more_lines(len(wide), MOST_LINES, "all of them with --json")
+    if _width(table, console) > console.width:
+        dates = printing.counted(len(wide.columns) - 1, "date")
+        return [Text(f"assays by date: {dates}, too wide for this terminal; see --json")]
+    return ["", Text("Assays by date", style="bold"), table, *more]

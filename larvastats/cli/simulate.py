@@ -22,26 +22,53 @@ def _option(flag: str, text: str, **more: Any) -> Any:
     return typer.Option(flag, rich_help_panel=DESIGN, help=text, **more)
 
 
+Directory = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DIR",
+        help="Where to write: new, empty, or an earlier simulation, which is then replaced.",
+    ),
+]
+Protocol = Annotated[
+    str | None,
+    _option("--protocol", "light (the default), airpuff, or a protocol of either kind."),
+]
+Lines = Annotated[int, _option("--lines", "Lines beside the control.", metavar="N")]
+Assays = Annotated[
+    int, _option("--assays-per-line", "Plates of each line, spread over the dates.", metavar="N")
+]
+Dates = Annotated[int, _option("--dates", "Dates of filming.", metavar="N")]
+Controls = Annotated[
+    int, _option("--control-assays-per-date", "Plates of the control on each date.", metavar="N")
+]
+Larvae = Annotated[int, _option("--larvae", "Larvae per plate, about.", metavar="N")]
+Effects = Annotated[
+    Path | None,
+    _option(
+        "--effects",
+        "Known effects: a TOML file of effect tables with line, kind, from, to, window, delta. "
+        "By default a built-in set; about half of the lines have none.",
+        metavar="FILE",
+    ),
+]
+Format = Annotated[
+    Literal["tidy", "trx"],
+    _option("--format", "One tidy table, or a database directory of trx.mat files."),
+]
+
+
 def simulate(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write; new or empty.")],
-    protocol: Annotated[
-        str | None, _option("--protocol", "Stimulus protocol; a light screen by default.")
-    ] = None,
-    lines: Annotated[int, _option("--lines", "Lines beside the control.", metavar="N")] = 12,
-    assays_per_line: Annotated[
-        int, _option("--assays-per-line", "Plates of each line.", metavar="N")
-    ] = 6,
-    larvae: Annotated[int, _option("--larvae", "Larvae per plate, about.", metavar="N")] = 30,
-    effects: Annotated[
-        Path | None,
-        _option("--effects", "Known effects: TOML with tables of line, kind, from, to, window, "
-                "delta.", metavar="FILE"),
-    ] = None,
-    format: Annotated[
-        Literal["tidy", "trx"], _option("--format", "Tidy tables, or a database of trx.mat.")
-    ] = "tidy",
+    directory: Directory,
+    protocol: Protocol = None,
+    lines: Lines = 12,
+    assays_per_line: Assays = 6,
+    dates: Dates = 3,
+    control_assays_per_date: Controls = 4,
+    larvae: Larvae = 30,
+    effects: Effects = None,
+    format: Format = "tidy",
     seed: o.Seed = 0,
-) -> None:  # fmt: skip
+) -> None:
     """Make recordings with known effects, and truth.json that says which."""
     from larvastats.verbs import simulate as verb
 
@@ -50,6 +77,8 @@ def simulate(
         protocol=protocol,
         lines=lines,
         assays_per_line=assays_per_line,
+        dates=dates,
+        control_assays_per_date=control_assays_per_date,
         larvae=larvae,
         effects=effects,
         format=format,
