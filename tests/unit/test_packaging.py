@@ -102,7 +102,7 @@ OPTIONAL = {"torch", "rpy2", "dask", "distributed", "generative"}
 @pytest.mark.parametrize(
     "code",
     [
-        "import larvastats",
+        "from larvastats import *",  # its names load on first use
         "from larvastats.cli import main\nsys.argv = ['larvastats', '--help']\nmain()",
     ],
     ids=["import", "help"],

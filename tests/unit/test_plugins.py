@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -121,6 +122,25 @@ def test_foreign_package_names_what_to_uninstall(
     assert "then reinstall larvastats" in sentence
     assert str(site / "generative") in sentence
     assert "generate" in run("--help").stdout
+
+
+def test_command_line_turns_the_refusal_into_a_sentence(install: Install) -> None:
+    site = install("generative-poetry", files={"generative/__init__.py": ""})
+    repository = Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", "from larvastats.cli import main; main()", "generate"],
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(map(str, [site, site.parent / "larvastats", repository])),
+        },
+        cwd=site,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 1
+    assert "pip uninstall generative-poetry" in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
 
 
 def test_foreign_module_that_is_no_package_is_told_apart(install: Install) -> None:
