@@ -82,14 +82,14 @@ def adjusted(line: Array, control: Array, possible: Mask, weighting: str) -> dic
 
 
 def _jackknifed_roots(counts: Array) -> Array:
-    """``m sqrt(p) - (m-1) mean_a sqrt(p without a)``, shape (from, to)."""
-    total = counts.sum(axis=0)
+    """``m sqrt(p) - (m-1) mean_a sqrt(p without a)``; (..., assay, from, to) to (..., from, to)."""
+    total = counts.sum(axis=-3, keepdims=True)
     root = np.sqrt(probabilities(total))
     without = np.sqrt(probabilities(total - counts))
     # an assay that alone visited a row leaves nothing to compare: it changes nothing
     without = np.where(np.isnan(without), root, without)
-    m = len(counts)
-    return m * root - (m - 1) * without.mean(axis=0)
+    m = counts.shape[-3]
+    return m * root[..., 0, :, :] - (m - 1) * without.mean(axis=-3)
 
 
 def _jackknifed_rows(line: Array, control: Array, rows: Callable[[Array, Array], Array]) -> Array:
@@ -131,22 +131,19 @@ def pseudo_line_95(
     control = np.flatnonzero(~design.is_line)
     if len(control) - sum(m for m, _ in sizes) < 2:
         return float("nan")
-    values = []
-    for _ in range(draws):
-        chosen = np.concatenate(
-            [
-                rng.choice(control[design.block[control] == b], m, replace=False)
-                for b, (m, _) in enumerate(sizes)
-            ]
-        )
-        rest = np.setdiff1d(control, chosen)
-        values.append(_adjusted_hellinger(counts[chosen], counts[rest], weighting))
-    return float(np.nanquantile(values, 0.95))
+    chosen = np.zeros((draws, len(design.units)), dtype=bool)
+    for draw in chosen:
+        for b, (m, _) in enumerate(sizes):
+            draw[rng.choice(control[design.block[control] == b], m, replace=False)] = True
+    rest = ~chosen & ~design.is_line
+    line, other = (counts[np.nonzero(side)[1].reshape(draws, -1)] for side in (chosen, rest))
+    return float(np.nanquantile(_adjusted_hellinger(line, other, weighting), 0.95))
 
 
-def _adjusted_hellinger(line: Array, control: Array, weighting: str) -> float:
+def _adjusted_hellinger(line: Array, control: Array, weighting: str) -> Array:
+    """Return adjusted Hellinger distances; (..., assay, from, to) to (...)."""
     affinity = (_jackknifed_roots(line) * _jackknifed_roots(control)).sum(axis=-1)
     weights = None
     if weighting == "occupancy":
-        weights = dv.occupancy_weights(line.sum(axis=0), control.sum(axis=0))
-    return float(dv.average_rows(np.sqrt(np.clip(1 - affinity, 0.0, 1.0)), weights))
+        weights = dv.occupancy_weights(line.sum(axis=-3), control.sum(axis=-3))
+    return dv.average_rows(np.sqrt(np.clip(1 - affinity, 0.0, 1.0)), weights)

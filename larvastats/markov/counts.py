@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from larvastats.errors import UsageError
 from larvastats.ethogram import CONTIGUOUS, Ethogram, grid_range
-
-if TYPE_CHECKING:
-    from larvastats.protocol import Window
+from larvastats.protocol import Interval, Window, merge_intervals
 
 CHUNK = 1 << 18
 """Bouts handled at a time: small enough for the processor's cache, and memory stays flat."""
@@ -141,10 +138,11 @@ def _add_frames(
     assay = ethogram.larvae["assay_index"].to_numpy(np.int64)[larva]
     first = grid_range(ethogram.t_start[start:stop], dt)
     end = grid_range(ethogram.t_stop[start:stop], dt)
+    # at a seam within rounding, a frame belongs to the later bout, and to one only
+    end[:-1] = np.where(follows[1:], first[1:], end[:-1])
     base = assay * k * k
     for w, window in enumerate(windows):
-        for low, high in window.intervals:
-            lo, hi = _grid_limits(low, high, dt)
+        for lo, hi in _grid_intervals(window, dt):
             a, b = np.maximum(first, lo), np.minimum(end, hi)
             # frames of one bout that follow each other
             seen = np.flatnonzero(b > a)
@@ -156,11 +154,15 @@ def _add_frames(
             _accumulate(total[w], base[step] + state[before] * k + state[step])
 
 
-def _grid_limits(low: float, high: float, dt: float) -> tuple[int, int]:
+def _grid_intervals(window: Window, dt: float) -> tuple[Interval, ...]:
+    """Frames of a window as half-open ranges; a pause that holds no frame separates none."""
     far = np.iinfo(np.int64).max // 4
-    lo = -far if low == -np.inf else int(grid_range(low, dt))
-    hi = far if high == np.inf else int(grid_range(high, dt))
-    return lo, hi
+    ends = []
+    for low, high in window.intervals:
+        lo = -far if low == -np.inf else int(grid_range(np.float64(low), dt))
+        hi = far if high == np.inf else int(grid_range(np.float64(high), dt))
+        ends.append((lo, hi))
+    return merge_intervals(ends)
 
 
 def _accumulate(
