@@ -62,7 +62,9 @@ def effective_dimension(residuals: NDArray[np.float64], df: int) -> float:
     """
     if df < 2:
         return float("nan")
-    gram = residuals @ residuals.T / df
+    # both products have the same traces; the smaller one fits in memory for any number of assays
+    wide = residuals if len(residuals) <= residuals.shape[1] else residuals.T
+    gram = wide @ wide.T / df
     a, b = np.trace(gram) ** 2, float((gram**2).sum())
     if a <= 0:
         return float("nan")
