@@ -1,0 +1,164 @@
+"""Write a simulated screen to a directory, all of it or nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from larvastats.compute import track
+from larvastats.errors import DataError, UsageError
+from larvastats.ethogram import Ethogram
+from larvastats.io import tidy, trx
+from larvastats.io.paths import database_path, make_identity
+from larvastats.simulate.truth import PROGRAM, Truth
+
+BOUTS_FILE = "bouts.parquet"
+TRUTH_FILE = "truth.json"
+TRX_FILE = "trx.mat"
+FORMATS = ("tidy", "trx")
+
+
+def write_screen(
+    ethogram: Ethogram, truth: Truth, directory: Path, format: str, progress: bool = False
+) -> None:
+    """Write recordings and their truth; an earlier simulation in the directory is replaced.
+
+    Parameters
+    ----------
+    ethogram : Ethogram
+    truth : Truth
+    directory : Path
+        New, empty, or an earlier simulation with nothing else in it.
+    format : {'tidy', 'trx'}
+        ``bouts.parquet``, or a database directory of trx.mat files.
+    progress : bool
+
+    Raises
+    ------
+    UsageError
+        The directory holds something else.
+    DataError
+        The directory cannot be written; what was there stays.
+    """
+    with replaced(directory) as folder:
+        if format == "tidy":
+            tidy.write_bouts(ethogram, folder / BOUTS_FILE)
+        else:
+            _write_database(ethogram, folder, progress)
+        text = json.dumps(truth.as_dict(), indent=1, allow_nan=False)
+        (folder / TRUTH_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def _write_database(ethogram: Ethogram, folder: Path, progress: bool) -> None:
+    numbers = range(len(ethogram.assays))
+    for number in track(numbers, "writing trx.mat", len(numbers), progress):
+        keep = np.arange(len(ethogram.assays)) == number
+        row = ethogram.assays.iloc[number]
+        stamp = f"{row['date']}_{row['time']}"
+        identity = make_identity(
+            row["tracker"], row["line"], row["effector"], row["protocol"], stamp
+        )
+        target = folder / database_path(identity, TRX_FILE)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        trx.write(ethogram.subset(keep), target)
+
+
+def check_target(directory: Path) -> None:
+    """Refuse a directory that holds anything but an earlier simulation.
+
+    Raises
+    ------
+    UsageError
+        It is a file, or holds files that no simulation wrote.
+    """
+    if not os.path.lexists(directory):
+        return
+    if not directory.is_dir():
+        raise UsageError(f"{directory}: expected a directory to write to, found a file.")
+    try:
+        foreign = _foreign(directory)
+    except OSError as error:
+        raise DataError(
+            f"{directory}: cannot be read ({error.strerror}); choose another directory."
+        ) from error
+    if foreign is not None:
+        raise UsageError(
+            f"{directory}: expected a new or empty directory, or an earlier simulation to "
+            f"replace, but it holds {foreign}; choose another directory or empty this one."
+        )
+
+
+def _foreign(directory: Path) -> str | None:
+    """Name something in a directory that no simulation wrote; None if there is nothing."""
+    files = [path for path in sorted(directory.rglob("*")) if not path.is_dir()]
+    if not files and not any(directory.iterdir()):
+        return None
+    truth = directory / TRUTH_FILE
+    if truth not in files or not _is_ours(truth):
+        name = files[0] if files else next(directory.iterdir())
+        return str(name.relative_to(directory))
+    ours = {truth, directory / BOUTS_FILE}
+    for path in files:
+        if path not in ours and path.name != TRX_FILE:
+            return str(path.relative_to(directory))
+    return None
+
+
+def _is_ours(truth: Path) -> bool:
+    try:
+        content = json.loads(truth.read_text(encoding="utf-8"))
+    except ValueError:  # no JSON, or no UTF-8: somebody else's
+        return False
+    return isinstance(content, dict) and content.get("program") == PROGRAM
+
+
+@contextmanager
+def replaced(directory: Path) -> Iterator[Path]:
+    """Yield a new directory that becomes `directory` once everything is in it.
+
+    Raises
+    ------
+    UsageError
+        As :func:`check_target`.
+    DataError
+        Something cannot be written; what was there stays.
+    """
+    check_target(directory)
+    target = Path(os.path.realpath(directory))
+    fresh = target.with_name(f".{target.name}.{uuid.uuid4().hex[:12]}.part")
+    try:
+        fresh.mkdir(parents=True)
+        yield fresh
+        _swap(fresh, target)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DataError(
+            f"{directory}: the simulation cannot be written ({reason}); free space, or choose a "
+            "place that you may write to. What was there has not changed."
+        ) from error
+    except DataError as error:  # the user never heard of the temporary directory
+        raise DataError(str(error).replace(str(fresh), str(directory))) from error
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _swap(fresh: Path, target: Path) -> None:
+    """Put `fresh` in the place of `target`, which comes back if that fails."""
+    if not target.exists():
+        fresh.rename(target)
+        return
+    old = fresh.with_suffix(".old")
+    target.rename(old)
+    try:
+        fresh.rename(target)
+    except OSError:
+        old.rename(target)
+        raise
+    shutil.rmtree(old)
