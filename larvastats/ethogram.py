@@ -314,8 +314,9 @@ class Ethogram:
         return self._table(bout, {"t": k * dt})
 
     def _table(self, bout: NDArray[np.integer], times: dict[str, NDArray]) -> pd.DataFrame:
-        assays = self.assays.drop(columns="genotype").iloc[self.assay_index[bout]]
-        table = assays.dropna(axis=1, how="all").reset_index(drop=True)
+        said = self.assays.notna().any() | self.assays.columns.isin(BOUT_COLUMNS)
+        assays = self.assays.loc[:, said].drop(columns="genotype", errors="ignore")
+        table = assays.iloc[self.assay_index[bout]].reset_index(drop=True)
         table["larva"] = self.larvae["larva"].to_numpy()[self.larva_index[bout]]
         table["state"] = pd.Categorical.from_codes(self.state[bout], list(self.states))
         return table.assign(**times)

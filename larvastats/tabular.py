@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -181,7 +181,7 @@ def _distinct(values: pd.Series, what: str) -> tuple[np.ndarray, np.ndarray]:
     dtype = raw.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         raw = raw.astype(dtype.categories.dtype)
-    return codes, _as_text(pd.Series(raw)).fillna("").to_numpy(dtype=object)
+    return codes, np.array(texts(pd.Series(raw)), dtype=object)
 
 
 def assay_table(
@@ -228,7 +228,7 @@ def assay_table(
             values = table[column].iloc[first].reset_index(drop=True)
             if isinstance(values.dtype, pd.CategoricalDtype):
                 values = values.astype(values.cat.categories.dtype)
-            columns[str(column)] = identity_text(values) if column in IDENTITY else values
+            columns[str(column)] = values
         elif column in IDENTITY:
             assay = assay_codes[changed]
             one, two = table[column].iloc[[first[assay], changed]]
@@ -257,40 +257,42 @@ def complete_assays(assays: pd.DataFrame) -> pd.DataFrame:
     ``YYYYMMDD`` and times of day ``HHMMSS`` where they are written year first (2020-01-31) or with
     colons; other spellings stay as they are.
     """
-    assays = assays.copy()
-    for column in IDENTITY:
-        if column not in assays:
-            assays[column] = pd.Series([None] * len(assays), dtype="str")
-        else:
-            assays[column] = identity_text(assays[column])
-    assays["date"] = _rewrite(assays["date"], _plain_date)
-    assays["time"] = _rewrite(assays["time"], _plain_time)
-    effector = assays["effector"]
-    assays["genotype"] = assays["line"].where(
-        effector.isna(), assays["line"] + "@" + effector.fillna("")
-    )
+    names = {
+        column: texts(assays[column]) if column in assays else [""] * len(assays)
+        for column in ("assay", *IDENTITY)
+    }
+    names["date"] = [_plain_date(text) for text in names["date"]]
+    names["time"] = [_plain_time(text) for text in names["time"]]
+    names["genotype"] = [
+        f"{line}@{effector}" if effector else line
+        for line, effector in zip(names["line"], names["effector"], strict=True)
+    ]
     lead = ["assay", "line", "effector", "genotype", "protocol", "tracker", "date", "time"]
-    return assays[lead + [c for c in assays.columns if c not in lead]].reset_index(drop=True)
+    columns = {c: pd.Series([text or None for text in names[c]], dtype="str") for c in lead}
+    rest = assays[[c for c in assays.columns if c not in lead]].reset_index(drop=True)
+    return pd.DataFrame(columns | {str(name): rest[name] for name in rest.columns})
 
 
-def identity_text(values: pd.Series) -> pd.Series:
-    """Return identity values as strings, empty ones as missing; 20200131.0 becomes '20200131'."""
-    out = _as_text(values)
-    return out.where(out.notna() & (out != ""), None).astype("str")
+def texts(values: pd.Series) -> list[str]:
+    """Return values as text without blanks around them; a missing one is empty.
 
-
-def _as_text(values: pd.Series) -> pd.Series:
+    A column of whole numbers with decimals, as missing values make them, loses the decimals:
+    20200131.0 becomes '20200131'.
+    """
+    missing = values.isna().to_numpy()
+    plain: list[object] = values.tolist()
     if pd.api.types.is_float_dtype(values):
-        whole = values.dropna()
-        if (whole == whole.round()).all() and (whole.abs() < 2**63).all():
-            values = values.astype("Int64")
-    missing = values.isna()
-    return values.astype("str").str.strip().where(~missing, None).astype("str")
+        known = values.to_numpy(dtype=np.float64, na_value=np.nan)[~missing]
+        if np.array_equal(known, np.round(known)):
+            plain = [
+                value if gone else _whole(value) for value, gone in zip(plain, missing, strict=True)
+            ]
+    return ["" if gone else str(value).strip() for value, gone in zip(plain, missing, strict=True)]
 
 
-def _rewrite(values: pd.Series, rule: Callable[[str], str]) -> pd.Series:
-    """Apply a rule to every distinct text."""
-    return values.map({text: rule(text) for text in values.dropna().unique()}).astype("str")
+def _whole(value: object) -> object:
+    number = float(value)  # type: ignore[arg-type]
+    return int(number) if np.isfinite(number) else value
 
 
 def _plain_date(text: str) -> str:
