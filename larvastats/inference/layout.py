@@ -112,9 +112,7 @@ def lay_out(
     counted: Counted, pairs: Mapping[str, str | None], options: Options
 ) -> tuple[list[LineTask], list[dict[str, Any]]]:
     """Make one task per line that has a control, and the describing columns of every line."""
-    setting, made = counted.setting, counted.made
-    groups = _groups(setting)
-    dimension: dict[str, float] = {}
+    dimension = dimensions(counted, {c for c in pairs.values() if c is not None})
     tasks, rows = [], []
     for genotype, control in pairs.items():
         row = _identity(counted, genotype, control)
@@ -123,11 +121,6 @@ def lay_out(
             row["note"] = f"no control with the effector {row['effector']}"
             continue
         design, unused = _design(counted, genotype, control)
-        if control not in dimension:
-            is_control = np.zeros(len(groups), dtype=bool)
-            is_control[setting.rows(control)] = True
-            x, seen = made.features[0][counted.usable], counted.usable
-            dimension[control] = linetest.dimension(x, groups[seen], is_control[seen])
         row |= _sizes(counted, design)
         row["note"] = _design_note(design, unused)
         u = design.units
@@ -149,6 +142,19 @@ def lay_out(
         )
         tasks.append(task)
     return tasks, rows
+
+
+def dimensions(counted: Counted, controls: set[str]) -> dict[str, float]:
+    """Estimate the effective dimension of the profiles from each control's scatter."""
+    setting, seen = counted.setting, counted.usable
+    groups = _groups(setting)
+    out = {}
+    for control in sorted(controls):
+        is_control = np.zeros(len(groups), dtype=bool)
+        is_control[setting.rows(control)] = True
+        x = counted.made.features[0][seen]
+        out[control] = linetest.dimension(x, groups[seen], is_control[seen])
+    return out
 
 
 def _groups(setting: Setting) -> NDArray[np.int64]:

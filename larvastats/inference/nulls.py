@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -188,12 +189,22 @@ def _dated_null(lines, features, resamples, seed, stage):  # type: ignore[no-unt
             [_plain_null(data, x, resamples, seed, stage) for x in own]
             for data, own in zip(lines, features, strict=True)
         ]
-    geometry = DatedGeometry(plan)
+    geometry = _geometry(sizes, resamples, seed, stage)
     out = []
     for data, own in zip(lines, features, strict=True):
         members = plans.date_members(data.design)
         out.append([ratio(*geometry.null([x[m] for m in members])) for x in own])
     return plan.exact, out
+
+
+@lru_cache(maxsize=4)
+def _geometry(
+    sizes: tuple[tuple[int, int], ...], resamples: int, seed: int, stage: int
+) -> DatedGeometry:
+    """Keep the index arrays of the latest plans: lines of one shape share them."""
+    plan = plans.dated_plan(sizes, resamples, seed, stage)
+    assert plan is not None
+    return DatedGeometry(plan)
 
 
 def _plain_labels(
@@ -262,7 +273,8 @@ def _dated_rows(data: LineData, resamples: int, seed: int) -> Iterator[tuple[Arr
     assert plan is not None
     members = plans.date_members(design)
     rows = data.rows.reshape(len(design.units), -1)  # type: ignore[union-attr]
-    _, variance = DatedGeometry(plan).null([data.x[m] for m in members])
+    geometry = _geometry(plan.sizes, resamples, seed, 0)
+    _, variance = geometry.null([data.x[m] for m in members])
     weights = date_weights(design)
     tables = []
     for (m, c), ways, units in zip(plan.sizes, plan.subsets, members, strict=True):

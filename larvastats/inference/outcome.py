@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from larvastats.inference import cells, effects, gtest, resampling
+from larvastats.inference import cells, effects, pooled, resampling
 from larvastats.inference.design import Design
 from larvastats.inference.intervals import bootstrap_intervals
 from larvastats.inference.linetest import DIVERGENCES, LineData
@@ -143,14 +143,14 @@ def analyse_batch(tasks: Sequence[LineTask]) -> list[LineOutcome]:
 
 def _with_g(task: LineTask, tested: Tested) -> Tested:
     """Put the likelihood-ratio G in the main statistic's place."""
-    statistic, p, floor, n = gtest.test(task.design, task.counts, task.resamples, task.seed)
+    g = pooled.test("g", task.design, task.counts, task.resamples, task.seed)
     return replace(
         tested,
-        statistic=tested.statistic | {"main": statistic},
-        p=tested.p | {"main": p},
-        floor=tested.floor | {"main": floor},
+        statistic=tested.statistic | {"main": g.statistic},
+        p=tested.p | {"main": g.p},
+        floor=tested.floor | {"main": g.floor},
         p_f=NAN,
-        n_resamples=n,
+        n_resamples=g.n,
     )
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from larvastats.errors import UsageError
 from larvastats.printing import screen_text
+from larvastats.results.calibration import CalibrationResult
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,6 +40,8 @@ class ScreenResult:
         Version, command, checksum of the data, scaling of the profiles.
     notes : tuple of str
         Warnings about the whole screen; printed.
+    calibration : CalibrationResult or None
+        What the screen's own controls say about its error.
     """
 
     table: pd.DataFrame
@@ -50,6 +53,7 @@ class ScreenResult:
     seed: int
     provenance: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    calibration: CalibrationResult | None = None
 
     def tidy(self) -> pd.DataFrame:
         """Return one row per line, best first."""

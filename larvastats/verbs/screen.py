@@ -18,6 +18,7 @@ from larvastats.inference.outcome import LineOutcome, LineTask, analyse_batch, b
 from larvastats.inference.setting import check_states, find_controls, make_setting
 from larvastats.results import SCREEN_COLUMNS, TRANSITION_COLUMNS, ScreenResult
 from larvastats.verbs._open import Source, open_source
+from larvastats.verbs.calibrate import calibrate_quickly
 
 
 def screen(
@@ -39,6 +40,7 @@ def screen(
     alpha: float = 0.05,
     row_weights: str = "uniform",
     bootstrap: int = 1000,
+    calibrate: bool = True,
     seed: int = 0,
     jobs: int = 1,
     progress: bool = False,
@@ -85,6 +87,8 @@ def screen(
         How the divergences average over states.
     bootstrap : int
         Resamples behind the intervals of the divergences; 0 switches them off.
+    calibrate : bool
+        Also test control pseudo-lines, and say whether the screen keeps its error.
     seed : int
     jobs : int
         Processes; the result does not depend on it.
@@ -114,7 +118,10 @@ def screen(
     if not tasks:
         raise DataError(_nothing_left(pairs, control))
     outcomes = _analyse(tasks, jobs, progress)
-    return _assemble(opened, counted, options, rows, tasks, outcomes, notes, unit)
+    checked = None
+    if calibrate and unit == "assay":
+        checked = calibrate_quickly(counted, pairs, options, jobs, progress, opened.name)
+    return _assemble(opened, counted, options, rows, tasks, outcomes, notes, unit, checked)
 
 
 def _analyse(tasks: Sequence[LineTask], jobs: int, progress: bool) -> list[LineOutcome]:
@@ -142,7 +149,7 @@ def _nothing_left(pairs: Mapping[str, str | None], control: str | None) -> str:
 
 
 def _assemble(  # type: ignore[no-untyped-def]
-    opened: Source, counted: Counted, options: Options, rows, tasks, outcomes, notes, unit
+    opened: Source, counted: Counted, options: Options, rows, tasks, outcomes, notes, unit, checked
 ) -> ScreenResult:
     """Put the outcomes into the tables of the result."""
     by_name = {t.genotype: (t, o) for t, o in zip(tasks, outcomes, strict=True)}
@@ -172,6 +179,7 @@ def _assemble(  # type: ignore[no-untyped-def]
         seed=options.seed,
         provenance={**opened.provenance, **counted.made.scaling},
         notes=notes,
+        calibration=checked,
     )
 
 
