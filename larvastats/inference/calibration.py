@@ -21,6 +21,7 @@ from larvastats.inference.features import Sufficient, make_profiles
 from larvastats.inference.linetest import DIVERGENCES, LineData
 from larvastats.inference.nulls import test_lines
 from larvastats.inference.options import Options
+from larvastats.inference.plans import Budget
 from larvastats.markov.transitions import possible_cells
 
 Array = NDArray[np.float64]
@@ -236,7 +237,9 @@ def _p_values(
     possible = possible_cells(counts.shape[-1], options.transitions)
     rows = made.rows if everything or options.statistic in DIVERGENCES else None
     data = LineData(design, made.features[0], rows, counts.sum(axis=(0, 2)), possible)
-    tested = test_lines([data], [made.features], f1, options.resamples, options.seed)[0]
+    # sampled even where an enumeration would do: a thousand pseudo-lines are tested, not one
+    budget = Budget(options.resamples, options.seed, options.resamples)
+    tested = test_lines([data], [made.features], f1, budget)[0]
     main = "welch" if options.statistic in (*DIVERGENCES, "g") else options.statistic
     out = {(main, "relabel"): tested.p["main"]}
     if not np.isnan(tested.p_f):
@@ -245,9 +248,9 @@ def _p_values(
         if name in tested.p:
             out[(name, "relabel")] = tested.p[name]
     if options.statistic == "g":
-        out[("g", "relabel")] = pooled.test("g", design, counts, options.resamples, options.seed).p
+        out[("g", "relabel")] = pooled.test("g", design, counts, budget).p
     if everything and options.transitions != "ever" and made.rows is not None:
-        h2 = pooled.test("h2", design, counts, options.resamples, options.seed)
+        h2 = pooled.test("h2", design, counts, budget)
         out[("hellinger, unstudentised", "relabel")] = h2.p
     return out
 

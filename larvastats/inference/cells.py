@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from larvastats.inference import resampling
 from larvastats.inference.design import Design
+from larvastats.inference.plans import Budget
 from larvastats.inference.pvalues import TIE
 
 Array = NDArray[np.float64]
@@ -70,9 +71,7 @@ def relabelled_scores(labels: NDArray[np.bool_], counts: Array, trials: Array) -
     return _divide(difference, np.sqrt(variance), judged)
 
 
-def adjusted_p(
-    z: Array, design: Design, counts: Array, trials: Array, resamples: int, seed: int
-) -> Array:
+def adjusted_p(z: Array, design: Design, counts: Array, trials: Array, budget: Budget) -> Array:
     """Return p-values of the cells, adjusted for all cells by max |z|, shape (from, to).
 
     Single-step Westfall & Young 1993: the share of relabellings whose largest |z| reaches the
@@ -84,12 +83,12 @@ def adjusted_p(
     design : Design
     counts, trials
         As in :func:`relabelled_scores`.
-    resamples, seed : int
+    budget : Budget
     """
-    exact = resampling.is_exact(design)
-    rng = np.random.default_rng([seed, *(v for pair in design.sizes for v in pair)])
+    exact = resampling.is_exact(design, budget.most)
+    rng = np.random.default_rng([budget.seed, *(v for pair in design.sizes for v in pair)])
     size, extreme = 0, np.zeros(z.shape)
-    for labels in resampling.relabellings(design, resamples, rng):
+    for labels in resampling.relabellings(design, budget.resamples, rng, budget.most):
         top = np.abs(relabelled_scores(labels, counts, trials)).max(axis=(1, 2))
         extreme += (top[:, None, None] >= np.abs(z) * (1 - TIE)).sum(axis=0)
         size += len(labels)

@@ -16,6 +16,7 @@ from larvastats.inference.design import Design, make_design
 from larvastats.inference.features import Made, Sufficient, count_units, make_profiles
 from larvastats.inference.options import Options
 from larvastats.inference.outcome import LineTask
+from larvastats.inference.plans import Budget
 from larvastats.inference.setting import Setting
 from larvastats.protocol import Window, default_window, windows
 from larvastats.protocol import contrast as parse_contrast
@@ -112,6 +113,7 @@ def lay_out(
     counted: Counted, pairs: Mapping[str, str | None], options: Options
 ) -> tuple[list[LineTask], list[dict[str, Any]]]:
     """Make one task per line that has a control, and the describing columns of every line."""
+    made = counted.made
     dimension = dimensions(counted, {c for c in pairs.values() if c is not None})
     tasks, rows = [], []
     for genotype, control in pairs.items():
@@ -135,9 +137,8 @@ def lay_out(
             options.transitions,
             dimension[control],
             options.row_weights,
-            options.resamples,
+            Budget(options.resamples, options.seed),
             options.bootstrap,
-            options.seed,
             options.statistic == "g",
         )
         tasks.append(task)

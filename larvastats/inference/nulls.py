@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -13,6 +13,7 @@ from larvastats.inference import linetest, plans, pvalues, resampling
 from larvastats.inference.design import REFINE_FROM, REFINED, Design
 from larvastats.inference.engine import DatedGeometry, SharedControls, ratio
 from larvastats.inference.linetest import DIVERGENCES, LineData, date_weights
+from larvastats.inference.plans import Budget
 
 Array = NDArray[np.float64]
 NAN = float("nan")
@@ -87,9 +88,8 @@ class Tally:
 
 
 def test_lines(
-    lines: Sequence[LineData], features: Sequence[Sequence[Array]], f1: float, resamples: int,
-    seed: int,
-) -> list[Tested]:  # fmt: skip
+    lines: Sequence[LineData], features: Sequence[Sequence[Array]], f1: float, budget: Budget
+) -> list[Tested]:
     """Test lines of one shape against their controls.
 
     Parameters
@@ -100,13 +100,13 @@ def test_lines(
         Profiles of each line; two or more are combined as ``sum of T / mean(T*)``.
     f1 : float
         Effective dimension of the first profile, for the F approximation.
-    resamples, seed : int
+    budget : Budget
 
     Returns
     -------
     list of Tested
     """
-    tallies, exact = _main(lines, features, resamples, seed)
+    tallies, exact = _main(lines, features, budget)
     out = []
     for data, tally, own in zip(lines, tallies, features, strict=True):
         df = linetest.degrees_of_freedom(data)
@@ -114,7 +114,7 @@ def test_lines(
         statistic = {"main": tally.observed}
         p, floor = {"main": tally.p(exact)}, {"main": tally.floor(exact)}
         if data.rows is not None:
-            for name, one in _divergence_tallies(data, resamples, seed).items():
+            for name, one in _divergence_tallies(data, budget).items():
                 statistic[name] = one.observed
                 p[name], floor[name] = one.p(exact), one.floor(exact)
         out.append(Tested(statistic, p, floor, p_f, df, exact, tally.total))
@@ -122,22 +122,22 @@ def test_lines(
 
 
 def _main(
-    lines: Sequence[LineData], features: Sequence[Sequence[Array]], resamples: int, seed: int
+    lines: Sequence[LineData], features: Sequence[Sequence[Array]], budget: Budget
 ) -> tuple[list[Tally], bool]:
     """Tallies of the main statistic, refined where small."""
-    exact, null = _null_of(lines, features, resamples, seed, 0)
+    exact, null = _null_of(lines, features, budget, 0)
     scales = [[float(part.mean()) or 1.0 for part in parts] for parts in null]
     tallies = []
     for data, own, parts, scale in zip(lines, features, null, scales, strict=True):
         tally = Tally(_observed(data, own, scale))
         tally.add(_joined(parts, scale))
         tallies.append(tally)
-    if exact or resamples < REFINE_FROM:
+    if exact or budget.resamples < REFINE_FROM:
         return tallies, exact
     small = [i for i, t in enumerate(tallies) if t.p(False) < REFINE_BELOW]
-    for stage in range(1, (REFINED - resamples) // STAGE + 1):
+    for stage in range(1, (REFINED - budget.resamples) // STAGE + 1):
         for i in small:  # one by one: memory stays bounded
-            _, more = _null_of([lines[i]], [features[i]], STAGE, seed, stage)
+            _, more = _null_of([lines[i]], [features[i]], replace(budget, resamples=STAGE), stage)
             tallies[i].add(_joined(more[0], scales[i]))
     return tallies, exact
 
@@ -161,18 +161,18 @@ def _joined(parts: Sequence[Array], scale: Sequence[float]) -> Array:
 
 
 def _null_of(
-    lines: Sequence[LineData], features: Sequence[Sequence[Array]], resamples: int, seed: int,
+    lines: Sequence[LineData], features: Sequence[Sequence[Array]], budget: Budget,
     stage: int,
 ) -> tuple[bool, list[list[Array]]]:  # fmt: skip
     """Null statistics, by line and profile, each of shape (relabelling,)."""
     if not lines[0].design.dated:
-        return _free_null(lines, features, resamples, seed, stage)
-    return _dated_null(lines, features, resamples, seed, stage)
+        return _free_null(lines, features, budget, stage)
+    return _dated_null(lines, features, budget, stage)
 
 
-def _free_null(lines, features, resamples, seed, stage):  # type: ignore[no-untyped-def]
+def _free_null(lines, features, budget, stage):  # type: ignore[no-untyped-def]
     design = lines[0].design
-    plan = plans.free_plan(design.n_line, design.n_control, resamples, seed, stage)
+    plan = plans.free_plan(design.n_line, design.n_control, budget, stage)
     by_feature = []
     for f in range(len(features[0])):
         shared = SharedControls(plan, features[0][f][~design.is_line])
@@ -181,15 +181,15 @@ def _free_null(lines, features, resamples, seed, stage):  # type: ignore[no-unty
     return plan.exact, [[part[i] for part in by_feature] for i in range(len(lines))]
 
 
-def _dated_null(lines, features, resamples, seed, stage):  # type: ignore[no-untyped-def]
+def _dated_null(lines, features, budget, stage):  # type: ignore[no-untyped-def]
     sizes = tuple(lines[0].design.sizes)
-    plan = plans.dated_plan(sizes, resamples, seed, stage)
+    plan = plans.dated_plan(sizes, budget, stage)
     if plan is None:
         return False, [
-            [_plain_null(data, x, resamples, seed, stage) for x in own]
+            [_plain_null(data, x, budget, stage) for x in own]
             for data, own in zip(lines, features, strict=True)
         ]
-    geometry = _geometry(sizes, resamples, seed, stage)
+    geometry = _geometry(sizes, budget, stage)
     out = []
     for data, own in zip(lines, features, strict=True):
         members = plans.date_members(data.design)
@@ -198,58 +198,54 @@ def _dated_null(lines, features, resamples, seed, stage):  # type: ignore[no-unt
 
 
 @lru_cache(maxsize=4)
-def _geometry(
-    sizes: tuple[tuple[int, int], ...], resamples: int, seed: int, stage: int
-) -> DatedGeometry:
+def _geometry(sizes: tuple[tuple[int, int], ...], budget: Budget, stage: int) -> DatedGeometry:
     """Keep the index arrays of the latest plans: lines of one shape share them."""
-    plan = plans.dated_plan(sizes, resamples, seed, stage)
+    plan = plans.dated_plan(sizes, budget, stage)
     assert plan is not None
     return DatedGeometry(plan)
 
 
-def _plain_labels(
-    design: Design, resamples: int, seed: int, stage: int
-) -> Iterator[NDArray[np.bool_]]:
+def _plain_labels(design: Design, budget: Budget, stage: int) -> Iterator[NDArray[np.bool_]]:
     """Yield labels where a date has too many ways to be tabulated."""
-    rng = np.random.default_rng([seed, stage, *(v for pair in design.sizes for v in pair)])
-    return resampling.relabellings(design, resamples, rng)
+    rng = np.random.default_rng([budget.seed, stage, *(v for pair in design.sizes for v in pair)])
+    return resampling.relabellings(design, budget.resamples, rng, budget.most)
 
 
-def _plain_null(data: LineData, x: Array, resamples: int, seed: int, stage: int) -> Array:
+def _plain_null(data: LineData, x: Array, budget: Budget, stage: int) -> Array:
     plain = LineData(data.design, x, None, data.visits, data.possible)
-    labels = _plain_labels(data.design, resamples, seed, stage)
+    labels = _plain_labels(data.design, budget, stage)
     return resampling.null_distribution(labels, lambda one: linetest.statistics(one, plain))[
         "welch"
     ]
 
 
-def _divergence_tallies(data: LineData, resamples: int, seed: int) -> dict[str, Tally]:
+def _divergence_tallies(data: LineData, budget: Budget) -> dict[str, Tally]:
     """Tallies of the studentised divergences on the same plan."""
     observed = linetest.statistics(data.design.is_line[None], data)
     tallies = {name: Tally(float(observed[name][0])) for name in DIVERGENCES}
-    if data.design.dated and plans.dated_plan(tuple(data.design.sizes), resamples, seed) is None:
-        for labels in _plain_labels(data.design, resamples, seed, 0):
+    if data.design.dated and plans.dated_plan(tuple(data.design.sizes), budget) is None:
+        for labels in _plain_labels(data.design, budget, 0):
             null = linetest.statistics(labels, data)
             for name, tally in tallies.items():
                 tally.add(null[name])
         return tallies
-    for p, q, variance in _mean_rows(data, resamples, seed):
+    for p, q, variance in _mean_rows(data, budget):
         for name, value in linetest.divergences(p, q, data).items():
             tallies[name].add(ratio(value, variance))
     return tallies
 
 
-def _mean_rows(data: LineData, resamples: int, seed: int) -> Iterator[tuple[Array, Array, Array]]:
+def _mean_rows(data: LineData, budget: Budget) -> Iterator[tuple[Array, Array, Array]]:
     """Yield mean rows of line and control, and the variance, by slices of the plan."""
     if not data.design.dated:
-        yield from _free_rows(data, resamples, seed)
+        yield from _free_rows(data, budget)
     else:
-        yield from _dated_rows(data, resamples, seed)
+        yield from _dated_rows(data, budget)
 
 
-def _free_rows(data: LineData, resamples: int, seed: int) -> Iterator[tuple[Array, Array, Array]]:
+def _free_rows(data: LineData, budget: Budget) -> Iterator[tuple[Array, Array, Array]]:
     design = data.design
-    plan = plans.free_plan(design.n_line, design.n_control, resamples, seed)
+    plan = plans.free_plan(design.n_line, design.n_control, budget)
     order = np.concatenate([np.flatnonzero(design.is_line), np.flatnonzero(~design.is_line)])
     rows = data.rows[order].reshape(len(order), -1)  # type: ignore[index]
     x = data.x[order] - data.x.mean(axis=0)
@@ -267,13 +263,13 @@ def _free_rows(data: LineData, resamples: int, seed: int) -> Iterator[tuple[Arra
         yield p, q, variance
 
 
-def _dated_rows(data: LineData, resamples: int, seed: int) -> Iterator[tuple[Array, Array, Array]]:
+def _dated_rows(data: LineData, budget: Budget) -> Iterator[tuple[Array, Array, Array]]:
     design = data.design
-    plan = plans.dated_plan(tuple(design.sizes), resamples, seed)
+    plan = plans.dated_plan(tuple(design.sizes), budget)
     assert plan is not None
     members = plans.date_members(design)
     rows = data.rows.reshape(len(design.units), -1)  # type: ignore[union-attr]
-    geometry = _geometry(plan.sizes, resamples, seed, 0)
+    geometry = _geometry(plan.sizes, budget, 0)
     _, variance = geometry.null([data.x[m] for m in members])
     weights = date_weights(design)
     tables = []

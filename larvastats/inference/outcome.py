@@ -13,6 +13,7 @@ from larvastats.inference.design import Design
 from larvastats.inference.intervals import bootstrap_intervals
 from larvastats.inference.linetest import DIVERGENCES, LineData
 from larvastats.inference.nulls import Tested, test_lines
+from larvastats.inference.plans import Budget
 from larvastats.markov.transitions import possible_cells
 
 Array = NDArray[np.float64]
@@ -42,7 +43,9 @@ class LineTask:
     f1 : float
         Effective dimension of the first profile.
     weighting : {'uniform', 'occupancy'}
-    resamples, bootstrap, seed : int
+    budget : Budget
+        Relabellings, and the seed of all that is random.
+    bootstrap : int
     want_g : bool
         Whether the statistic is G.
     """
@@ -57,9 +60,8 @@ class LineTask:
     kind: str
     f1: float
     weighting: str
-    resamples: int
+    budget: Budget
     bootstrap: int
-    seed: int
     want_g: bool = False
 
     @property
@@ -135,7 +137,7 @@ def analyse_batch(tasks: Sequence[LineTask]) -> list[LineOutcome]:
     else:
         lines = [_line_data(t) for t in tasks]
         features = [t.features for t in tasks]
-        tested = test_lines(lines, features, first.f1, first.resamples, first.seed)
+        tested = test_lines(lines, features, first.f1, first.budget)
         if first.want_g:
             tested = [_with_g(t, one) for t, one in zip(tasks, tested, strict=True)]
     return [_outcome(task, one) for task, one in zip(tasks, tested, strict=True)]
@@ -143,7 +145,7 @@ def analyse_batch(tasks: Sequence[LineTask]) -> list[LineOutcome]:
 
 def _with_g(task: LineTask, tested: Tested) -> Tested:
     """Put the likelihood-ratio G in the main statistic's place."""
-    g = pooled.test("g", task.design, task.counts, task.resamples, task.seed)
+    g = pooled.test("g", task.design, task.counts, task.budget)
     return replace(
         tested,
         statistic=tested.statistic | {"main": g.statistic},
@@ -159,7 +161,7 @@ def cell_p(task: LineTask) -> Array:
     counts, trials = task.counts.astype(np.float64), task.trials.astype(np.float64)
     label = task.design.is_line[None]
     z = cells.relabelled_scores(label, counts, trials)[0]
-    return cells.adjusted_p(z, task.design, counts, trials, task.resamples, task.seed)
+    return cells.adjusted_p(z, task.design, counts, trials, task.budget)
 
 
 def _line_data(task: LineTask) -> LineData:
@@ -203,10 +205,10 @@ def _described(
     plug_in = effects.plug_in(line.sum(axis=0), control.sum(axis=0), possible, task.weighting)
     adjusted = effects.adjusted(line, control, possible, task.weighting)
     counts = task.counts.astype(np.float64)
-    rng = resampling.seeded(task.seed, task.genotype, task.control, "bootstrap")
+    rng = resampling.seeded(task.budget.seed, task.genotype, task.control, "bootstrap")
     interval = bootstrap_intervals(
         task.design, counts, possible, task.weighting, df, task.bootstrap, rng
     )
-    rng = resampling.seeded(task.seed, task.genotype, task.control, "pseudo-lines")
+    rng = resampling.seeded(task.budget.seed, task.genotype, task.control, "pseudo-lines")
     pseudo = effects.pseudo_line_95(task.design, counts, task.weighting, rng)
     return {k: float(v) for k, v in plug_in.items()}, adjusted, interval, pseudo

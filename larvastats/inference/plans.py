@@ -22,6 +22,24 @@ MAX_PER_DATE = 4096
 """Dates with more ways to choose the line's assays are not tabulated."""
 
 
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How many relabellings to make, and when to make them all.
+
+    Attributes
+    ----------
+    resamples : int
+        Random relabellings of a design with too many.
+    seed : int
+    most : int
+        Designs with at most this many relabellings are enumerated.
+    """
+
+    resamples: int = 10_000
+    seed: int = 0
+    most: int = MAX_ENUMERATION
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FreePlan:
     """Ways to choose the smaller group among all units of an undated comparison.
@@ -82,14 +100,14 @@ class DatedPlan:
 
 
 @lru_cache(maxsize=64)
-def free_plan(n_line: int, n_control: int, resamples: int, seed: int, stage: int = 0) -> FreePlan:
+def free_plan(n_line: int, n_control: int, budget: Budget, stage: int = 0) -> FreePlan:
     """Return the plan of an undated comparison; later stages are further, independent draws."""
     n, k = n_line + n_control, min(n_line, n_control)
-    if comb(n, k) <= MAX_ENUMERATION:
+    if comb(n, k) <= budget.most:
         chosen = np.array(list(combinations(range(n), k)), dtype=np.int32).reshape(-1, k)
         return FreePlan(chosen, n_line, n_control, True)
-    rng = np.random.default_rng([seed, stage, n_line, n_control])
-    return FreePlan(_subsets(n, k, resamples, rng), n_line, n_control, False)
+    rng = np.random.default_rng([budget.seed, stage, n_line, n_control])
+    return FreePlan(_subsets(n, k, budget.resamples, rng), n_line, n_control, False)
 
 
 def _subsets(n: int, k: int, count: int, rng: np.random.Generator) -> Choice:
@@ -104,7 +122,7 @@ def _subsets(n: int, k: int, count: int, rng: np.random.Generator) -> Choice:
 
 @lru_cache(maxsize=64)
 def dated_plan(
-    sizes: tuple[tuple[int, int], ...], resamples: int, seed: int, stage: int = 0
+    sizes: tuple[tuple[int, int], ...], budget: Budget, stage: int = 0
 ) -> DatedPlan | None:
     """Return the plan of a dated comparison; None where a date has too many ways to tabulate."""
     ways = [comb(m + c, m) for m, c in sizes]
@@ -112,11 +130,13 @@ def dated_plan(
         return None
     subsets = tuple(_ways(m, c) for m, c in sizes)
     total = prod(ways)
-    if total <= MAX_ENUMERATION:
+    if total <= budget.most:
         grid = np.indices(ways, dtype=np.int32).reshape(len(ways), -1).T
         return DatedPlan(sizes, subsets, np.ascontiguousarray(grid), True)
-    rng = np.random.default_rng([seed, stage, *(v for pair in sizes for v in pair)])
-    choice = np.stack([rng.integers(0, w, size=resamples, dtype=np.int32) for w in ways], axis=1)
+    rng = np.random.default_rng([budget.seed, stage, *(v for pair in sizes for v in pair)])
+    choice = np.stack(
+        [rng.integers(0, w, size=budget.resamples, dtype=np.int32) for w in ways], axis=1
+    )
     return DatedPlan(sizes, subsets, choice, False)
 
 

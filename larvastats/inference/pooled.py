@@ -11,6 +11,7 @@ from scipy.special import xlogy
 from larvastats.divergence import average_rows, hellinger_rows
 from larvastats.inference import pvalues, resampling
 from larvastats.inference.design import Design
+from larvastats.inference.plans import Budget
 from larvastats.markov.transitions import probabilities
 
 Array = NDArray[np.float64]
@@ -48,9 +49,7 @@ def squared_hellinger(line: Array, control: Array) -> Array:
 STATISTICS = {"g": g_statistic, "h2": squared_hellinger}
 
 
-def test(
-    name: str, design: Design, counts: NDArray[np.number], resamples: int, seed: int
-) -> PooledTest:
+def test(name: str, design: Design, counts: NDArray[np.number], budget: Budget) -> PooledTest:
     """Test one line by relabelling its pooled counts.
 
     Parameters
@@ -58,7 +57,7 @@ def test(
     name : {'g', 'h2'}
     design : Design
     counts : ndarray, shape (unit, from, to)
-    resamples, seed : int
+    budget : Budget
     """
     flat = counts.reshape(len(counts), -1).astype(np.float64)
     total, shape = flat.sum(axis=0), counts.shape[1:]
@@ -68,9 +67,9 @@ def test(
         pair = (side.reshape(-1, *shape) for side in (line, total - line))
         return {name: np.nan_to_num(STATISTICS[name](*pair))}
 
-    exact = resampling.is_exact(design)
-    rng = np.random.default_rng([seed, *(v for pair in design.sizes for v in pair)])
-    plan = resampling.relabellings(design, resamples, rng)
+    exact = resampling.is_exact(design, budget.most)
+    rng = np.random.default_rng([budget.seed, *(v for pair in design.sizes for v in pair)])
+    plan = resampling.relabellings(design, budget.resamples, rng, budget.most)
     null = resampling.null_distribution(plan, statistics)[name]
     observed = float(statistics(design.is_line[None])[name][0])
     p = pvalues.p_relabel(observed, null, exact)

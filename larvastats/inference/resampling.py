@@ -34,22 +34,24 @@ def seeded(seed: int, *names: str) -> np.random.Generator:
     return np.random.default_rng([seed, *(int(word) for word in words)])
 
 
-def relabellings(design: Design, resamples: int, rng: np.random.Generator) -> Iterator[Labels]:
+def relabellings(
+    design: Design, resamples: int, rng: np.random.Generator, most: int = MAX_ENUMERATION
+) -> Iterator[Labels]:
     """Yield relabellings within blocks, shape (relabelling, unit), True = line.
 
-    All of them, the observed one included, when there are at most
-    :data:`~larvastats.inference.design.MAX_ENUMERATION`; else `resamples` random ones.
+    All of them, the observed one included, when there are at most `most`; else `resamples` random
+    ones.
     """
     total = count_relabellings(design)
-    if total <= MAX_ENUMERATION:
+    if total <= most:
         yield from _enumerate(design, total)
     else:
         yield from _sample(design, resamples, rng)
 
 
-def is_exact(design: Design) -> bool:
+def is_exact(design: Design, most: int = MAX_ENUMERATION) -> bool:
     """Whether :func:`relabellings` enumerates."""
-    return count_relabellings(design) <= MAX_ENUMERATION
+    return count_relabellings(design) <= most
 
 
 def _enumerate(design: Design, total: int) -> Iterator[Labels]:

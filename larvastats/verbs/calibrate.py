@@ -23,7 +23,8 @@ from larvastats.verbs._open import open_source
 
 QUICK_DRAWS = 200
 QUICK_RESAMPLES = 999
-FEW_DISJOINT = 5
+WIDE = 2.0
+"""An interval that reaches this many times the level does not tell."""
 
 
 def calibrate(
@@ -241,10 +242,10 @@ def _verdict(table: pd.DataFrame, options: Options, disjoint: int) -> str:
     main = (own if len(own) else rows).iloc[0]
     share = f"{main['share']:.3f} (95% {main['low']:.3f}-{main['high']:.3f})"
     said = f"of control pseudo-lines {share} have p <= {main['level']:g}"
-    if disjoint < FEW_DISJOINT:
-        return f"Too few controls to tell: {said}, but only {disjoint} share no plate."
     if main["low"] > main["level"]:
         return f"This screen finds too much: {said}."
     if main["high"] < main["level"]:
         return f"This screen is careful: {said}."
+    if main["high"] > WIDE * main["level"]:
+        return f"Too few controls to tell: {said}, and {disjoint} of them share no plate."
     return f"This screen keeps its error: {said}."
