@@ -9,6 +9,7 @@ from larvastats.results.calibration import CalibrationResult
 from larvastats.results.columns import SCREEN_COLUMNS, TRANSITION_COLUMNS
 from larvastats.results.htest import HTest
 from larvastats.results.info import SourceInfo
+from larvastats.results.power import PowerResult
 from larvastats.results.screen import ScreenResult
 from larvastats.results.transitions import TransitionsResult
 
@@ -17,6 +18,7 @@ __all__ = [
     "TRANSITION_COLUMNS",
     "CalibrationResult",
     "HTest",
+    "PowerResult",
     "ScreenResult",
     "SourceInfo",
     "TransitionsResult",

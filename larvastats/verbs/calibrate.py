@@ -124,11 +124,11 @@ def calibrate_counted(
     data_name: str,
 ) -> CalibrationResult | None:
     """Calibrate what a screen has counted already; None when the controls are too few."""
-    control = _commonest(pairs)
+    control = usual_control(pairs)
     if control is None:
         return None
-    templates = _templates(counted, [g for g, c in pairs.items() if c == control])
-    controls = _controls(counted, control, options)
+    templates = line_templates(counted, [g for g, c in pairs.items() if c == control])
+    controls = control_larvae(counted, control, options)
     f1 = dimensions(counted, {control})[control]
     blocks = [tuple(range(s, min(s + 25, draws))) for s in range(0, draws, 25)]
     work = [_Work(controls, templates, block, options, f1, everything, control) for block in blocks]
@@ -164,12 +164,14 @@ def calibrate_counted(
     )  # fmt: skip
 
 
-def _commonest(pairs: Mapping[str, str | None]) -> str | None:
+def usual_control(pairs: Mapping[str, str | None]) -> str | None:
+    """Return the control of most lines; None where no line has one."""
     named = [c for c in pairs.values() if c is not None]
     return max(sorted(set(named)), key=named.count) if named else None
 
 
-def _templates(counted: Counted, genotypes: Sequence[str]) -> tuple[cal.Template, ...]:
+def line_templates(counted: Counted, genotypes: Sequence[str]) -> tuple[cal.Template, ...]:
+    """Say what each line looks like: its dates, plates and larvae per plate."""
     setting = counted.setting
     larvae = setting.ethogram.larvae_per_assay
     templates = []
@@ -187,7 +189,7 @@ def _templates(counted: Counted, genotypes: Sequence[str]) -> tuple[cal.Template
     return tuple(templates)
 
 
-def _controls(counted: Counted, control: str, options: Options) -> cal.Controls:
+def control_larvae(counted: Counted, control: str, options: Options) -> cal.Controls:
     """Count the controls larva by larva."""
     setting = counted.setting
     rows = setting.rows(control)
