@@ -76,7 +76,7 @@ def place_labels(
         places.boxes.append(box)
         places.leaders += [leader] if leader else []
         offset = (box[0] - at[0], (box[1] + box[3]) / 2 - at[1])
-        _write(axes, (x, y), text, offset, size, leader is not None)
+        _write(axes, (x, y), text, offset, size, leader and _relative(leader[1], box))
     return left_out
 
 
@@ -98,8 +98,8 @@ def _first_free(
         x = at[0] + dx * distance - (width if dx < 0 else width / 2 if dx == 0 else 0)
         y = at[1] + dy * distance - height / 2
         box = (x, y, x + width, y + height)
-        near_x = min(max(at[0], box[0]), box[2])
-        leader = (at, (near_x, y + height / 2)) if distance > DISTANCES[0] else None
+        nearest = (min(max(at[0], box[0]), box[2]), min(max(at[1], box[1]), box[3]))
+        leader = (at, nearest) if distance > DISTANCES[0] else None
         if _is_free(box, places) and (leader is None or _is_clear(leader, places)):
             return box, leader
     return None
@@ -119,9 +119,11 @@ def _is_free(box: Box, places: _Places) -> bool:
 
 
 def _is_clear(leader: tuple[Point, Point], places: _Places) -> bool:
-    """Whether a leader crosses no name and no other leader."""
+    """Whether a leader crosses no name, no other leader and no point but its own."""
+    x, y = places.points[:, 0], places.points[:, 1]
     return not (
-        any(_crosses(leader, box) for box in places.boxes if box[3] - box[1] > 1)
+        _touches(leader, x, y)
+        or any(_crosses(leader, box) for box in places.boxes if box[3] - box[1] > 1)
         or any(_meet(leader, other) for other in places.leaders)
     )
 
@@ -144,6 +146,16 @@ def _crosses(segment: tuple[Point, Point], box: Box) -> bool:
     return start < stop
 
 
+def _touches(segment: tuple[Point, Point], x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
+    """Whether a segment passes any point closely; those at its start do not count."""
+    (x0, y0), (x1, y1) = segment
+    dx, dy = x1 - x0, y1 - y0
+    along = np.clip(((x - x0) * dx + (y - y0) * dy) / (dx * dx + dy * dy), 0, 1)
+    apart = np.hypot(x - x0 - along * dx, y - y0 - along * dy)
+    own = np.hypot(x - x0, y - y0) < 0.5
+    return bool((apart[~own] < CLEAR).any())
+
+
 def _meet(a: tuple[Point, Point], b: tuple[Point, Point]) -> bool:
     """Whether two segments cross."""
 
@@ -153,11 +165,16 @@ def _meet(a: tuple[Point, Point], b: tuple[Point, Point]) -> bool:
     return side(*a, b[0]) * side(*a, b[1]) < 0 and side(*b, a[0]) * side(*b, a[1]) < 0
 
 
+def _relative(point: Point, box: Box) -> Point:
+    return (point[0] - box[0]) / (box[2] - box[0]), (point[1] - box[1]) / (box[3] - box[1])
+
+
 def _write(
-    axes: Axes, at: Point, text: str, offset: Point, size: float, leader: bool
-) -> None:  # fmt: skip
+    axes: Axes, at: Point, text: str, offset: Point, size: float, leader: Point | None
+) -> None:
+    """Write a name; its line, if any, ends at `leader`, from (0, 0) to (1, 1) within its box."""
     line = {"arrowstyle": "-", "color": "#A0A0A0", "linewidth": 0.6, "shrinkA": 0, "shrinkB": 3,
-            "relpos": (0.0 if offset[0] > 0 else 1.0 if offset[0] < -20 else 0.5, 0.5)}  # fmt: skip
+            "relpos": leader}  # fmt: skip
     axes.annotate(
         text, at, offset, textcoords="offset points", ha="left", va="center", size=size,
         color=style.INK, arrowprops=line if leader else None, zorder=6, gid="name",

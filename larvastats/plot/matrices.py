@@ -144,10 +144,10 @@ def _unvisited(
     p: NDArray[np.float64], n: NDArray[np.float64], design: Mapping[str, Any]
 ) -> NDArray[np.bool_]:
     """Whether a row has no transition at all, shape (from,)."""
-    gone = ~np.isfinite(p).any(axis=1)
+    gone = np.asarray(~np.isfinite(p).any(axis=1), dtype=bool)
     if design.get("transitions") == "ever":
         return gone  # larvae that could have and never did are a 0, not a gap
-    counted: NDArray[np.bool_] = np.isfinite(n).any(axis=1) & (np.nansum(n, axis=1) == 0)
+    counted = np.isfinite(n).any(axis=1) & (np.nansum(n, axis=1) == 0)
     return np.logical_or(gone, counted)
 
 

@@ -125,11 +125,11 @@ def draw_panels(
     top = style.heading_height(lines, small)
     figure = style.new_figure(width, top + layout.rows * layout.pitch_y + 0.6)
     style.heading(figure, lines, small, LEFT)
-    axes = []
     for k, panel in enumerate(panels):
         row, column = divmod(k, layout.columns)
         left = LEFT + column * layout.pitch_x + layout.margin
-        axes.append(_draw_one(figure, panel, states, layout, left, top + row * layout.pitch_y))
+        at = (left, top + row * layout.pitch_y)
+        _draw_one(figure, panel, layout.heads[k], layout, at)
     _draw_bars(figure, panels, layout, top + layout.rows * layout.pitch_y)
     return figure
 
@@ -157,9 +157,11 @@ class _Layout:
         widest = max(style.text_width(name, LABEL_SIZE) for name in names)
         upright = widest > side / len(states) - 0.06
         margin = widest + 0.38
-        heads = tuple(_head_lines(panel, side + margin - 0.1) for panel in panels)
+        # A head may reach over to the next panel, but not out of the figure.
+        room = [side + (LEFT if k % columns == columns - 1 else margin) for k in range(len(panels))]
+        heads = tuple(_head_lines(p, w - 0.1) for p, w in zip(panels, room, strict=True))
         below = (widest if upright else 0.14) + 0.42
-        head = 0.17 * max(len(lines) for lines in heads) + 0.14
+        head = 0.17 * max(len(lines) for lines in heads) + 0.2
         rows = -(-len(panels) // columns)
         return cls(columns, rows, side, margin, below, head, names, upright, heads)
 
@@ -183,10 +185,10 @@ def _head_lines(panel: Panel, width: float) -> tuple[str, ...]:
 
 
 def _draw_one(
-    figure: Figure, panel: Panel, states: Sequence[str], layout: _Layout, left: float, top: float
-) -> Axes:
-    lines = _head_lines(panel, layout.side + layout.margin - 0.1)
-    y = top
+    figure: Figure, panel: Panel, lines: Sequence[str], layout: _Layout, at: tuple[float, float]
+) -> None:
+    left, top = at
+    y = top + 0.1
     for line in lines:
         bold = line.startswith("*")
         look: dict[str, Any] = (
@@ -196,7 +198,7 @@ def _draw_one(
         y += 0.17
     axes = style.axes_at(figure, left, top + layout.head, layout.side, layout.side)
     axes.set_label(panel.head)
-    n = len(states)
+    n = len(layout.names)
     axes.set(xlim=(0, n), ylim=(n, 0), xlabel="to", ylabel="from")
     axes.set_xticks(np.arange(n) + 0.5, layout.names, rotation=90 if layout.upright else 0)
     axes.set_yticks(np.arange(n) + 0.5, layout.names)
@@ -206,7 +208,6 @@ def _draw_one(
     for side in axes.spines.values():
         side.set_visible(False)
     _draw_cells(axes, panel, layout.side / n)
-    return axes
 
 
 def _draw_cells(axes: Axes, panel: Panel, cell: float) -> None:

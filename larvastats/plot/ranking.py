@@ -144,7 +144,7 @@ def _columns(table: pd.DataFrame, lines: Lines, shown: NDArray[np.int64]) -> lis
     assays, controls = numbers(table, "n_assays"), numbers(table, "n_control_assays")
     if np.isfinite(assays[shown]).any():
         columns.append(_Column("assays", [_against(assays[k], controls[k]) for k in shown]))
-    cells = words(table, "top_transition")
+    cells = [cell.replace("->", " → ") for cell in words(table, "top_transition")]
     change = numbers(table, "top_difference")
     strongest = [_strongest(cells[k], change[k]) for k in shown]
     if any(strongest):

@@ -244,8 +244,8 @@ def p_label(p: float) -> str:
     """Write a p- or q-value in two significant digits; a dash when there is none."""
     if p != p:
         return "–"
-    return f"{p:.1e}" if p < 1e-4 else f"{float(f'{p:.1e}'):.{_decimals(p)}f}"
-
-
-def _decimals(p: float) -> int:
-    return next(digits for digits in (2, 3, 4, 5) if p >= 10.0 ** (1 - digits) or digits == 5)
+    rounded = float(f"{p:.1e}")
+    if rounded < 1e-4:
+        return f"{p:.1e}"
+    decimals = next(digits for digits in (2, 3, 4, 5) if rounded >= 10.0 ** (1 - digits))
+    return f"{rounded:.{decimals}f}"
