@@ -255,8 +255,10 @@ def _row(design: tuple[int, int, int], work: _Work, found: tuple[float, str]) ->
     low, high = proportion_confint(
         round(share * work.simulations), work.simulations, method="wilson"
     )
-    return {"dates": design[0], "plates": design[1], "larvae": design[2], "power": share,
-            "low": float(low), "high": float(high), "null": null, "n": work.simulations}  # fmt: skip
+    names = ("dates", "plates", "larvae")
+    row: dict[str, Any] = dict(zip(names, design, strict=True))
+    return row | {"power": share, "low": float(low), "high": float(high), "null": null,
+                  "n": work.simulations}  # fmt: skip
 
 
 def _smallest(
