@@ -40,6 +40,10 @@ BEST = 3
 MOST_PICTURES = 12
 """Genotypes whose matrices `write_transitions` draws; the table holds them all."""
 
+DOCUMENTED = (
+    "source", "totals", "protocols", "dates", "design", "notes", "seed", "provenance",
+)  # fmt: skip
+
 LIBRARIES = ("numpy", "scipy", "pandas", "pyarrow")
 _STAGING = ".larvastats-"
 
@@ -55,8 +59,9 @@ def write_screen(
     """Write a screen: tables, provenance and pictures.
 
     ``screen.parquet`` and ``screen.csv`` (one row per line, best first), ``transitions.parquet``,
-    ``provenance.json``; ``ranking``, ``volcano``, ``matrices_<genotype>`` of the best lines and
-    ``raster``, each as png and svg.
+    ``calibration.csv`` (if the screen was calibrated), ``provenance.json``; ``ranking``,
+    ``volcano``, ``matrices_<genotype>`` of the best lines, ``raster`` and ``calibration``, each as
+    png and svg.
 
     Parameters
     ----------
@@ -86,6 +91,8 @@ def write_screen(
         result.table.to_parquet(stage / "screen.parquet", index=False)
         _csv(result.table, stage / "screen.csv")
         result.transitions.to_parquet(stage / "transitions.parquet", index=False)
+        if result.calibration is not None:
+            _csv(result.calibration.tidy(), stage / "calibration.csv")
         if figures:
             best = [str(g) for g in result.table["genotype"].iloc[:BEST]]
             _draw(result.plot("ranking"), stage / "ranking")
@@ -95,6 +102,8 @@ def write_screen(
                 _draw(figure, stage / f"matrices_{file_name(genotype)}")
             if ethogram is not None:
                 _draw(_raster(result, ethogram, best), stage / "raster")
+            if result.calibration is not None:
+                _draw(result.calibration.plot(), stage / "calibration")
     return files
 
 
@@ -150,15 +159,19 @@ def write_transitions(
 def document(result: Any) -> dict[str, Any]:
     """Return a result as plain dictionaries and lists: what ``--json`` prints.
 
-    ``tidy`` (records), ``glance``, ``design``, ``notes``, ``seed``, ``provenance``; a missing
-    number is None.
+    ``tidy`` (records), ``glance``, ``design``, ``notes``, ``seed``, ``provenance``, and what a
+    ``SourceInfo`` has instead: ``source``, ``totals``, ``protocols``, ``dates``. A missing number
+    is None.
     """
-    out = {"larvastats": __version__, "result": type(result).__name__}
+    out: dict[str, Any] = {"larvastats": __version__, "result": type(result).__name__}
     out["tidy"] = jsonable(result.tidy())
     out["glance"] = jsonable(result.glance())[0]
-    for name in ("design", "notes", "seed", "provenance"):
+    for name in DOCUMENTED:
         if hasattr(result, name):
             out[name] = jsonable(getattr(result, name))
+    calibration = getattr(result, "calibration", None)
+    if calibration is not None:
+        out["calibration"] = document(calibration) | {"verdict": calibration.verdict}
     return out
 
 
@@ -327,6 +340,9 @@ def provenance(result: Any, command: str | None, files: Sequence[Path]) -> dict[
     out |= jsonable(dict(getattr(result, "provenance", {})))
     out["design"] = jsonable(dict(result.design))
     out["notes"] = list(result.notes)
+    calibration = getattr(result, "calibration", None)
+    if calibration is not None:
+        out["calibration"] = calibration.verdict
     out["files"] = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
     return out
 

@@ -172,6 +172,12 @@ def verdict(result: Any, name: str = "genotype") -> str:
     )
 
 
+def calibration_text(result: Any) -> list[str]:
+    """Return what the controls of a ``ScreenResult`` say about its error; nothing if not asked."""
+    found = getattr(result, "calibration", None)
+    return [] if found is None else [f"Calibration: {found.verdict}"]
+
+
 def counted(number: int, noun: str) -> str:
     """Write a number with its noun: ``1 line``, ``12 lines``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
@@ -221,4 +227,5 @@ def screen_text(result: Any, rows: int = MAX_ROWS, where: str = "see tidy()") ->
     more = more_lines(len(result.table), rows, where)
     notes = [f"note: {note}" for note in [*line_notes(result.table, rows), *result.notes]]
     head = ["", f"\t{screen_title(result)}", "", *design, ""]
-    return "\n".join([*head, body, *more, "", *notes, verdict(result), ""])
+    said = [verdict(result), *calibration_text(result)]
+    return "\n".join([*head, body, *more, "", *notes, *said, ""])

@@ -44,7 +44,23 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-VERSION = typer.Option("--version", is_eager=True, metavar=" ", help="Print the version and leave.")
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"larvastats {__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option(
+        "--version",
+        callback=_print_version,
+        is_eager=True,
+        metavar=" ",
+        help="Print the version and leave.",
+    ),
+]
 
 
 @app.callback(
@@ -56,11 +72,8 @@ VERSION = typer.Option("--version", is_eager=True, metavar=" ", help="Print the 
     "$ larvastats info my_database            [dim]what can this experiment show?[/dim]\n\n"
     "Exit codes: 0 done, 1 the data do not allow it, 2 wrong usage.",
 )
-def root(version: Annotated[bool, VERSION] = False) -> None:
+def root(version: Version = False) -> None:
     """Answer ``--version``; everything else is a command."""
-    if version:
-        typer.echo(f"larvastats {__version__}")
-        raise typer.Exit
 
 
 def _examples(lines: tuple[str, ...]) -> str:

@@ -58,8 +58,8 @@ def compare(
     window: o.Window = None,
     windows: Windows = None,
     contrast: o.Contrast = None,
-    statistic: o.StatisticOption = "welch",
-    transitions: o.CountingOption = "jump",
+    statistic: o.Statistic = "welch",
+    transitions: o.Counting = "jump",
     dt: o.Dt = 0.1,
     unit: o.Unit = "assay",
     block: o.Block = "date",
@@ -69,6 +69,7 @@ def compare(
     row_weights: o.RowWeights = "uniform",
     bootstrap: o.Bootstrap = 1000,
     out: o.Out = None,
+    no_figures: o.NoFigures = False,
     json: o.Json = False,
     seed: o.Seed = 0,
 ) -> None:
@@ -105,7 +106,7 @@ def compare(
     )
     files = []
     if out is not None:
-        files = export.write_test(result, out, command=o.command_line())
+        files = export.write_test(result, out, not no_figures, command=o.command_line())
     if json:
         show.json_document("compare", result, files)
     else:

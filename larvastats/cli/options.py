@@ -11,8 +11,6 @@ import typer
 
 DATA, TEST, OUTPUT = "Data", "Test", "Output and running"
 
-Statistic = Literal["welch", "hellinger", "js", "kl"]
-Counting = Literal["jump", "frame"]
 GapRule = Literal["period", "pause"]
 
 Source = Annotated[
@@ -88,11 +86,19 @@ Contrast = Annotated[
     _option("--contrast", TEST, "Test the change between two windows, such as during-before: who "
             "responds differently, not who is different.", metavar="W1-W2"),
 ]  # fmt: skip
-StatisticOption = Annotated[
-    Statistic, _option("--statistic", TEST, "What measures the difference.")
-]
-CountingOption = Annotated[
-    Counting,
+Statistic = Annotated[
+    Literal["welch", "hellinger", "js", "kl", "g", "occupancy", "dwell", "combined"],
+    _option("--statistic", TEST, "What measures the difference: of transition profiles (welch), "
+            "of transition rows (hellinger, js, kl), of pooled counts (g), of time budgets, of "
+            "dwell times, or of transitions and dwell times together."),
+]  # fmt: skip
+Counting = Annotated[
+    Literal["jump", "frame", "ever"],
+    _option("--transitions", TEST, "Count transitions between bouts, steps of --dt seconds, or "
+            "larvae that ever make a transition."),
+]  # fmt: skip
+Stepping = Annotated[
+    Literal["jump", "frame"],
     _option("--transitions", TEST, "Count transitions between bouts, or steps of --dt seconds."),
 ]
 Dt = Annotated[
@@ -142,6 +148,9 @@ Out = Annotated[
     _option("--out", OUTPUT, "Write tables, pictures and provenance into this directory, all or "
             "nothing. Without it nothing is written.", metavar="DIR"),
 ]  # fmt: skip
+NoFigures = Annotated[
+    bool, _option("--no-figures", OUTPUT, "With --out: write the tables only, draw nothing.")
+]
 
 
 def loading(

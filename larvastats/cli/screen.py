@@ -19,6 +19,15 @@ Correction = Annotated[
     typer.Option("--correction", rich_help_panel=o.TEST, help="For testing many lines at once."),
 ]
 
+NoCalibrate = Annotated[
+    bool,
+    typer.Option(
+        "--no-calibrate",
+        rich_help_panel=o.TEST,
+        help="Do not ask the controls whether this screen keeps its error.",
+    ),
+]
+
 
 def screen(
     source: o.Source = None,
@@ -33,8 +42,8 @@ def screen(
     px_per_mm: o.PxPerMm = None,
     window: o.Window = None,
     contrast: o.Contrast = None,
-    statistic: o.StatisticOption = "welch",
-    transitions: o.CountingOption = "jump",
+    statistic: o.Statistic = "welch",
+    transitions: o.Counting = "jump",
     dt: o.Dt = 0.1,
     unit: o.Unit = "assay",
     block: o.Block = "date",
@@ -44,7 +53,9 @@ def screen(
     alpha: o.Alpha = 0.05,
     row_weights: o.RowWeights = "uniform",
     bootstrap: o.Bootstrap = 1000,
+    no_calibrate: NoCalibrate = False,
     out: o.Out = None,
+    no_figures: o.NoFigures = False,
     json: o.Json = False,
     seed: o.Seed = 0,
     jobs: o.Jobs = 1,
@@ -79,6 +90,7 @@ def screen(
         alpha=alpha,
         row_weights=row_weights,
         bootstrap=bootstrap,
+        calibrate=not no_calibrate,
         seed=seed,
         jobs=jobs,
         progress=True,
@@ -86,7 +98,9 @@ def screen(
     files = []
     if out is not None:
         ethogram, _ = choose_protocol(opened.ethogram, protocol)
-        files = export.write_screen(result, out, ethogram=ethogram, command=o.command_line())
+        files = export.write_screen(
+            result, out, not no_figures, ethogram=ethogram, command=o.command_line()
+        )
     if json:
         show.json_document("screen", result, files)
     else:

@@ -25,12 +25,6 @@ REJECTED = "●"
 MOST_LINES = 60
 MOST_MATRICES = 8
 
-LEGEND = (
-    "T: {statistic}. H: Hellinger distance from the control, adj.: without its small-sample bias. "
-    "Top transition: the one that differs most, line minus control."
-)
-CHANGE_LEGEND = "T: {statistic}. Top transition: the one whose change differs most from control's."
-
 # what goes first where the terminal is narrow
 DROPPED_FIRST = ("larvae", "dates", "95% interval", "assays", "H adj.", "top transition", "H")
 
@@ -76,8 +70,6 @@ def screen(result: ScreenResult, where: str) -> None:
     shown = result.table.iloc[: printing.MAX_ROWS]
     design = printing.screen_design(result) | _common(result.table, "control")
     notes = [*printing.line_notes(result.table, printing.MAX_ROWS), *result.notes]
-    legend = CHANGE_LEGEND if result.design.get("contrast") else LEGEND
-    statistic = result.design["statistic_text"]
     who = "line" if result.table["effector"].nunique(dropna=False) == 1 else "genotype"
     console.print(
         _title(printing.screen_title(result)),
@@ -86,10 +78,11 @@ def screen(result: ScreenResult, where: str) -> None:
         _fitting(_screen_columns(shown, who), console, _row_styles(shown)),
         *printing.more_lines(len(result.table), printing.MAX_ROWS, where),
         "",
-        Text(legend.format(statistic=statistic), style="dim"),
+        Text(_legend(result), style="dim"),
         *_notes(notes),
         "",
         Text.assemble((f"{REJECTED} ", "bold green"), (printing.verdict(result, who), "bold")),
+        *printing.calibration_text(result),
         sep="\n",
     )
 
@@ -100,8 +93,8 @@ def htest(result: HTest) -> None:
     body = repr(replace(result, notes=())).rstrip("\n")
     if sys.stdout.isatty():
         body = body.split(result.method, 1)[1].lstrip("\n")
-        times = _pairs([("stimulus", stimuli)] if stimuli else [])
-        parts = [_title(result.method), Text(body), times, *_notes(result.notes)]
+        grid = _pairs([("stimulus", stimuli)] if stimuli else [])
+        parts = [_title(result.method), Text(body), grid, *_notes(result.notes)]
         _console().print(*parts, sep="\n")
         return
     times = [f"stimulus: {stimuli}"] if stimuli else []
@@ -196,6 +189,17 @@ def _screen_columns(table: pd.DataFrame, who: str) -> list[TextColumn]:
     }
     texts = printing.text_columns(pd.DataFrame({name: list(v) for name, v in columns.items()}))
     return [c for c in texts if any(c.cells) or c.name == who]
+
+
+def _legend(result: ScreenResult) -> str:
+    """Explain the short names of the columns that are there."""
+    parts = [f"T: {result.design['statistic_text']}."]
+    if result.table["hellinger"].notna().any():
+        parts.append("H: Hellinger distance from the control, adj.: without its small-sample bias.")
+    if result.table["top_difference"].notna().any():
+        what = "change differs" if result.design.get("contrast") else "probability differs"
+        parts.append(f"Top transition: the one whose {what} most from the control's.")
+    return " ".join(parts)
 
 
 def _intervals(table: pd.DataFrame) -> list[str]:

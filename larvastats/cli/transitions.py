@@ -47,9 +47,10 @@ def transitions(
     fps: o.Fps = None,
     px_per_mm: o.PxPerMm = None,
     windows: Windows = None,
-    transitions: o.CountingOption = "jump",
+    transitions: o.Stepping = "jump",
     dt: o.Dt = 0.1,
     out: o.Out = None,
+    no_figures: o.NoFigures = False,
     json: o.Json = False,
 ) -> None:
     """Show transition matrices by genotype and window (stimulus off and on)."""
@@ -72,7 +73,7 @@ def transitions(
     )
     files = []
     if out is not None:
-        files = export.write_transitions(result, out, command=o.command_line())
+        files = export.write_transitions(result, out, not no_figures, command=o.command_line())
     if json:
         show.json_document("transitions", result, files)
     else:
