@@ -61,18 +61,29 @@ def contrast_profiles(
     """Compute profiles of the change from the second window to the first.
 
     The change of each cell is scaled as in :func:`profiles`, by probabilities pooled over both
-    windows. An assay that did not visit a row in one window takes that window's pooled row.
+    windows, and centred on the mean change of the assays that visited the row in both; an assay
+    that did not says nothing about its change and sits at that mean. So lines that differ from the
+    start, but change alike, have profiles of equal mean however often they visit a row.
 
     Parameters
     ----------
     first, second : ndarray, shape (assay, from, to)
     pool : ndarray, shape (window, from, to), optional
-        Counts of both windows to centre and scale by; the sums of the two by default.
+        Counts of both windows to scale by; the sums of the two by default.
     """
     both = np.stack([first.sum(axis=0), second.sum(axis=0)]) if pool is None else pool
     p_bar, pi = _pooled(both.sum(axis=0))
-    change = _deviation(first, _pooled(both[0])[0]) - _deviation(second, _pooled(both[1])[0])
-    return Profiles(_scaled(change, p_bar, pi), change, p_bar, pi)
+    change = probabilities(first) - probabilities(second)
+    n, m = (np.asarray(side, dtype=np.float64).sum(axis=-1) for side in (first, second))
+    # as precise as the window with fewer visits; no weight where either has none
+    weight = (np.divide(n * m, n + m, out=np.zeros(n.shape), where=n + m > 0))[..., None]
+    change = np.where(weight > 0, change, 0.0)
+    total = weight.sum(axis=0)
+    mean = np.divide(
+        (weight * change).sum(axis=0), total, out=np.zeros(change.shape[1:]), where=total > 0
+    )
+    away = np.where(weight > 0, change - mean, 0.0)
+    return Profiles(_scaled(away, p_bar, pi), away, p_bar, pi)
 
 
 def paired_profiles(first: NDArray[np.number], second: NDArray[np.number]) -> Profiles:
