@@ -100,7 +100,7 @@ def read_lines(table: pd.DataFrame) -> Lines:
 def _label(table: pd.DataFrame, measure: str) -> str:
     names = sorted(set(words(table, "statistic_name")) - {""})
     if measure == "statistic" and len(names) == 1:
-        return f"{MEASURES[measure]} {names[0]}"
+        return f"{MEASURES[measure]} ({names[0]})"
     return MEASURES[measure]
 
 

@@ -17,6 +17,7 @@ from larvastats.plot.fields import HasTransitions, HasWindows, matrix, numbers, 
 from larvastats.plot.panels import Panel, diverging, draw_panels, sequential
 
 MOST_WINDOWS, WINDOWS_PER_ROW = 12, 4
+NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 @style.styled
@@ -253,7 +254,8 @@ def _difference_text(
     tested = _tested_otherwise(rows, design)
     of = f" of the change {tested}" if tested else ""
     z = style.signed(float(cells.z[row, column]), 1)
-    text = f"framed: largest |z|{of}, {cells.states[row]} → {cells.states[column]}, z = {z}"
+    cell = f"{cells.states[row]} → {cells.states[column]}, z = {z}".replace(" ", NO_BREAK)
+    text = f"framed: largest |z|{of}, {cell}"
     if (cells.p_adjusted <= alpha).any():
         text += f"; bold: p ≤ {alpha:g} adjusted for all cells"
     return text

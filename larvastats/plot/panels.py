@@ -157,8 +157,8 @@ class _Layout:
         widest = max(style.text_width(name, LABEL_SIZE) for name in names)
         upright = widest > side / len(states) - 0.06
         margin = widest + 0.38
-        # A head may reach over to the next panel, but not out of the figure.
-        room = [side + (LEFT if k % columns == columns - 1 else margin) for k in range(len(panels))]
+        # A head may reach over the margin of the next panel, but not out of the figure.
+        room = [side + (0.1 if k % columns == columns - 1 else margin) for k in range(len(panels))]
         heads = tuple(_head_lines(p, w - 0.1) for p, w in zip(panels, room, strict=True))
         below = (widest if upright else 0.14) + 0.42
         head = 0.17 * max(len(lines) for lines in heads) + 0.2
@@ -239,11 +239,11 @@ def _write_numbers(axes: Axes, panel: Panel, cell: float) -> None:
     size = min(9.0, cell * 72 / (0.7 * (panel.digits + 2)))
     if size < SMALLEST_NUMBER:
         return
-    colours, norm = panel.scale.colours, panel.scale.norm
+    fills = panel.scale.colours(panel.scale.norm(np.nan_to_num(panel.values)))
     for row, column in zip(*np.nonzero(np.isfinite(panel.values)), strict=True):
         value = float(panel.values[row, column])
         words = cell_text(value, panel.scale.diverging, panel.digits)
-        light = _luminance(colours(norm(value))) > 0.25
+        light = _luminance(fills[row, column]) > 0.25
         quiet = words[0] in "0<≈"
         ink = (style.MUTED if quiet else style.INK) if light else "white"
         weight = "bold" if panel.bold is not None and panel.bold[row, column] else "normal"
@@ -264,9 +264,9 @@ def cell_text(value: float, diverging: bool, digits: int = 2) -> str:
     return f"{'−' if value < 0 else '+'}{text}" if diverging else text
 
 
-def _luminance(rgba: tuple[float, ...]) -> float:
+def _luminance(rgba: NDArray[np.float64]) -> float:
     """Relative luminance of an sRGB colour (WCAG 2.1)."""
-    rgb = np.asarray(rgba[:3])
+    rgb = rgba[:3]
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     return float(linear @ [0.2126, 0.7152, 0.0722])
 

@@ -7,6 +7,7 @@ global settings is set while a picture is built and put back afterwards (:func:`
 from __future__ import annotations
 
 import colorsys
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache, wraps
@@ -171,10 +172,11 @@ def wrap(
 ) -> list[str]:
     """Break a text into lines of at most `width` inches, after blanks or inside names.
 
-    Names break after ``@ _ - # / ,`` where they must; what does not fit the last line is shortened.
+    Names break after ``@ _ - # / ,`` where they must, nothing at a no-break space; what does not
+    fit the last line is shortened.
     """
     lines = [""]
-    for piece in _pieces(" ".join(text.split())):
+    for piece in _pieces(re.sub(r"[ \t\n]+", " ", text)):
         fits = text_width((lines[-1] + piece).rstrip(), size, weight) <= width
         if fits or not lines[-1] or len(lines) == max_lines:
             lines[-1] += piece

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from types import SimpleNamespace
 
 import numpy as np
@@ -122,9 +123,10 @@ def texts(figure) -> list[str]:
     return [text for text in found if text]
 
 
+@lru_cache(maxsize=1)  # two checks of one figure lay it out once
 def visible(figure) -> list[tuple[str, Bbox]]:
     """Texts that are drawn, with their boxes in pixels."""
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     found = {id(t): t for t in figure.findobj(Text) if t.get_text().strip() and t.get_visible()}
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):  # ticks beyond the limits exist but are not drawn

@@ -83,7 +83,7 @@ def test_largest_z_is_framed_and_significant_cells_are_bold(pictures):
     difference = panels(figure)[2]
     bold = [t.get_position() for t in difference.texts if t.get_weight() == "bold"]
     assert bold == [(5.5, 2.5)]
-    written = " ".join(pictures.texts(figure))
+    written = " ".join(pictures.texts(figure)).replace("\xa0", " ")
     assert "largest |z|, stop → roll, z = −12.3" in written and "bold: p ≤ 0.05" in written
 
 

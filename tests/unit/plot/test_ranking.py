@@ -125,7 +125,7 @@ def test_without_divergences_the_statistic_takes_the_place(pictures):
     table = pictures.table(5)
     table.loc[:, [c for c in table if c.startswith("hellinger")]] = np.nan
     figure = plot_ranking(pictures.screen(table=table))
-    assert figure.axes[0].get_xlabel() == "test statistic T"
+    assert figure.axes[0].get_xlabel() == "test statistic (T)"
     np.testing.assert_array_equal(
         offsets(figure, "effect")[:, 0], sorted(table["statistic"], reverse=True)
     )
