@@ -11,7 +11,7 @@ from larvastats.errors import DataError, UsageError
 from larvastats.ethogram import Ethogram
 from larvastats.io import fimtrack, matlab, tidy, trx
 from larvastats.io.paths import database_path, make_identity
-from larvastats.io.source import checksum, load, load_with_report
+from larvastats.io.source import load, load_with_report
 
 PROTOCOL = "r_LED100_30s2x15s30s#n#n#n"
 STAMPS = ("20200131_093000", "20200131_103000", "20200201_093000")
@@ -363,43 +363,6 @@ def test_constant_gaps_are_refused_in_a_data_frame():
     )  # fmt: skip
     with pytest.raises(DataError, match=r"DataFrame: .*add the frame step \(0\.1 s\)"):
         load(table)
-
-
-# -- checksums -------------------------------------------------------------------------------------
-
-
-def test_a_checksum_follows_content_not_place(database, tmp_path):
-    before = checksum(database)
-    moved = database.rename(tmp_path / "elsewhere")
-    assert checksum(moved) == checksum(str(moved)) == before
-    file = place(moved, identity("A"), "trx.mat")
-    content = file.read_bytes()
-    file.write_bytes(content + b"x")
-    assert checksum(moved) != before
-    file.write_bytes(content)
-    assert checksum(moved) == before
-    file.rename(file.with_name("other.mat"))
-    assert checksum(moved) != before
-
-
-def test_checksums_of_what_is_in_memory():
-    one, two = recording(identity("A")), recording(identity("B"))
-    assert checksum(one) == checksum(recording(identity("A")))
-    assert checksum(one) != checksum(two)
-    assert checksum(one.to_bouts()) == checksum(one.to_bouts())
-    assert checksum(one.to_bouts()) != checksum(two.to_bouts())
-    shifted = Ethogram.from_bouts(one.to_bouts().assign(t_stop=lambda t: t["t_stop"] - 0.01))
-    assert checksum(shifted) != checksum(one)
-
-
-def test_a_checksum_of_a_file_is_sha256(tmp_path):
-    (tmp_path / "x").write_bytes(b"abc")
-    expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    assert checksum(tmp_path / "x") == expected
-    with pytest.raises(UsageError, match="no such file"):
-        checksum(tmp_path / "y")
-    with pytest.raises(UsageError, match="no checksum of a int"):
-        checksum(5)
 
 
 # -- real larvae -----------------------------------------------------------------------------------
