@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from threadpoolctl import threadpool_limits
 
 from larvastats.errors import DataError, UsageError
 
@@ -67,7 +68,8 @@ def run(
         raise UsageError(f"jobs must be a whole number from 1 up, but is {jobs!r}.")
     jobs = min(jobs, max(1, len(tasks)))
     if jobs == 1:
-        return [function(t) for t in track(tasks, description, len(tasks), progress)]
+        with threadpool_limits(1, user_api="blas"):
+            return [function(t) for t in track(tasks, description, len(tasks), progress)]
     try:
         with _pool(jobs) as pool:
             chunk = max(1, len(tasks) // (8 * jobs))
@@ -86,7 +88,7 @@ def _pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
     # spawn, not fork: the parent may hold threads (BLAS, progress bar)
     context = multiprocessing.get_context("spawn")
     others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_ignore_interrupts)
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker)
     try:
         yield pool
     except BaseException:
@@ -97,6 +99,8 @@ def _pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _ignore_interrupts() -> None:
-    """Leave Ctrl-C, which a terminal sends to every process, to the parent."""
+def _start_worker() -> None:
+    """Leave Ctrl-C, which a terminal sends to every process, to the parent; one thread each."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # matrix products here are small: several threads would spend their time waiting for each other
+    threadpool_limits(1, user_api="blas")

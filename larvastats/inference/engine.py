@@ -19,6 +19,9 @@ Array = NDArray[np.float64]
 TINY = 1e-14
 """Variances below this are none: the assays agree to the last digit."""
 
+SLICE = 2048
+"""Relabellings handled at a time: what belongs together stays in the processor's cache."""
+
 
 class SharedControls:
     """What every undated line of one shape shares: sums over the controls that a plan draws.
@@ -30,10 +33,10 @@ class SharedControls:
         Profiles of the controls.
     """
 
-    __slots__ = ("again", "centre", "drawn", "norm", "plan", "square", "sums", "total")
+    __slots__ = ("again", "centre", "drawn", "norm", "sizes", "square", "sums", "total")
 
     def __init__(self, plan: FreePlan, x: Array) -> None:
-        self.plan = plan
+        self.sizes = plan.chosen.shape[1], plan.n_line + plan.n_control - plan.chosen.shape[1]
         self.centre = x.mean(axis=0)
         x = x - self.centre
         m = plan.n_line
@@ -56,6 +59,11 @@ class SharedControls:
     def null(self, lines: Array) -> Array:
         """Return the Welch statistic of every relabelling of every line.
 
+        With s the sum over the drawn group of size k, g the sum over all units, r = n - k and norms
+        of single profiles summed alike, numerator and denominator of T are linear in ``|s|^2``,
+        ``s.g`` and the drawn norms; where no assay of the line was drawn, only ``s.g`` depends on
+        the line.
+
         Parameters
         ----------
         lines : ndarray, shape (line, assay, cell)
@@ -67,52 +75,62 @@ class SharedControls:
         """
         lines = lines - self.centre
         sums_c, norm_c = self.total
-        own = lines.sum(axis=1)
-        everything = own + sums_c
-        own_norm = (lines**2).sum(axis=(1, 2))
-        # inner products with the grand sum, its norm, and the sums of squares of the drawn group
-        cross = everything @ self.sums.T
-        square = np.broadcast_to(self.square, cross.shape)
-        norm = np.broadcast_to(self.norm, cross.shape)
+        everything = lines.sum(axis=1) + sums_c
+        norms = (lines**2).sum(axis=(1, 2)) + norm_c
+        k, r = self.sizes
+        a, u, v = 1 / k + 1 / r, 1 / (k * (k - 1)), 1 / (r * (r - 1))
+        grand = (everything**2).sum(axis=1)
+        add = (grand / r**2)[:, None], (norms * v - grand * v / r)[:, None]
+        weights = (a * a, -2 * a / r), (u - v, -u / k - v / r, 2 * v / r)
+        out = np.empty((len(lines), len(self.square)))
+        for start in range(0, out.shape[1], SLICE):
+            part = slice(start, start + SLICE)
+            cross = everything @ self.sums[part].T
+            pieces = self.square[part], self.norm[part]
+            out[:, part] = _assemble(cross, *pieces, add, weights)
         if len(self.again):
-            square, norm = square.copy(), norm.copy()
-            self._draw_again(lines, everything, cross, square, norm)
-        grand = (everything**2).sum(axis=1)[:, None]
-        return _welch(cross, square, norm, grand, (own_norm + norm_c)[:, None], self.plan)
+            cross, square, norm = self._drawn_again(lines, everything)
+            out[:, self.again] = _assemble(cross, square, norm, add, weights)
+        return out
 
-    def _draw_again(
-        self, lines: Array, everything: Array, cross: Array, square: Array, norm: Array
-    ) -> None:
-        """Add the line's own assays to the relabellings that draw them; in place."""
+    def _drawn_again(self, lines: Array, everything: Array) -> tuple[Array, Array, Array]:
+        """Inner products where assays of the line were drawn, each (line, relabelling)."""
         n_lines, m, cells = lines.shape
-        again, drawn = self.again, self.drawn
-        products = (lines.reshape(-1, cells) @ self.sums[again].T).reshape(n_lines, m, -1)
+        drawn, sums = self.drawn, self.sums[self.again]
+        products = (lines.reshape(-1, cells) @ sums.T).reshape(n_lines, m, -1)
         gram = lines @ lines.transpose(0, 2, 1)
-        cross[:, again] += np.einsum("la,ba->lb", np.einsum("lac,lc->la", lines, everything), drawn)
-        norm[:, again] += np.einsum("laa,ba->lb", gram, drawn)
-        pairs = np.einsum("ba,lae,be->lb", drawn, gram, drawn, optimize=True)
-        square[:, again] += 2 * np.einsum("lab,ba->lb", products, drawn) + pairs
+        own = (lines @ everything[:, :, None])[:, :, 0]
+        cross = everything @ sums.T + own @ drawn.T
+        norm = self.norm[self.again] + np.einsum("laa->la", gram) @ drawn.T
+        pairs = ((drawn @ gram) * drawn).sum(axis=2)
+        square = self.square[self.again] + pairs
+        square += 2 * np.einsum("lab,ba->lb", products, drawn)
+        return cross, square, norm
 
 
-def _welch(
-    cross: Array, square: Array, norm: Array, grand: Array, norms: Array, plan: FreePlan
+def _assemble(
+    cross: Array,
+    square: Array,
+    norm: Array,
+    add: tuple[Array, Array],
+    weights: tuple[tuple[float, float], tuple[float, float, float]],
 ) -> Array:
-    """Assemble T from inner products: s = sum over the drawn group, g = grand sum."""
-    k = min(plan.n_line, plan.n_control)
-    r = max(plan.n_line, plan.n_control)
-    a = 1 / k + 1 / r
-    distance = a * a * square - (2 * a / r) * cross + grand / (r * r)
-    drawn_ss = norm - square / k
-    rest_ss = norms - norm - (grand - 2 * cross + square) / r
-    variance = drawn_ss / (k * (k - 1)) + rest_ss / (r * (r - 1))
-    return ratio(distance, variance)
+    """Put numerator and denominator together; `cross` is used up."""
+    (n_square, n_cross), (d_norm, d_square, d_cross) = weights
+    distance = cross * n_cross
+    distance += n_square * square
+    distance += add[0]
+    cross *= d_cross
+    cross += d_norm * norm + d_square * square
+    cross += add[1]
+    return ratio(distance, cross)
 
 
 def ratio(distance: Array, variance: Array) -> Array:
-    """Divide; no variance and no difference is 0, no variance and a difference is infinite."""
+    """Divide, using up `distance`; without variance, no difference is 0, a difference infinite."""
+    if variance.min(initial=np.inf) > TINY:
+        return np.divide(distance, variance, out=distance)
     sound = variance > TINY
-    if sound.all():
-        return distance / variance
     nothing = np.where(distance > TINY, np.inf, 0.0)
     return np.divide(distance, variance, out=nothing, where=sound)
 
