@@ -1,8 +1,8 @@
 """Count-level simulation of screens, for the calibration studies.
 
 Plates are logit-normal around a larva-like jump chain (or Dirichlet, where the mean has to be
-kept), with effects of date and vial; counts are multinomial. Nothing of larvastats' own simulator is used,
-so that the studies do not mark their own homework.
+kept), with effects of date and vial; counts are multinomial. Nothing of larvastats' own simulator
+is used, so that the studies do not mark their own homework.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _tilt(p: np.ndarray, noise: np.ndarray) -> np.ndarray:
 
 
 def _plates(world, p, noise, n, larvae, concentration, rng):
-    """Counts of n plates of one genotype on one date, shape (plate, from, to)."""
+    """Draw the counts of n plates of one genotype on one date, shape (plate, from, to)."""
     k = len(p)
     if concentration is None:
         q = _tilt(p, noise + rng.normal(0, world.plate_sd, (n, k, k)))

@@ -72,10 +72,9 @@ def one(world: World, lines: int, seed: int) -> dict[str, object]:
         kinds.add(kind)
     row: dict[str, object] = {"null": world.name, "lines": len(p_f)}
     row["default"] = "/".join(sorted(kinds))
-    for name, p in (("default", p_d), ("F", p_f), ("relabel", p_r)):
-        p = np.array(p)
-        row |= {f"{name} .05": np.mean(p <= 0.05 + 1e-12), f"{name} .01": np.mean(p <= 0.01 + 1e-12),
-                f"{name} .001": np.mean(p <= 0.001 + 1e-12)}
+    for name, values in (("default", p_d), ("F", p_f), ("relabel", p_r)):
+        p = np.array(values)
+        row |= {f"{name} {level}": np.mean(p <= level + 1e-12) for level in (0.05, 0.01, 0.001)}
     row["cpu_s"] = round(time.process_time() - start, 1)
     return row
 
