@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from larvastats.inference import linetest
 from larvastats.inference.layout import Counted
-from larvastats.inference.options import Options
+from larvastats.inference.options import WITH_F, Options
 from larvastats.inference.outcome import NAN, LineOutcome, LineTask
 
 
@@ -20,18 +20,28 @@ def main_name(statistic: str) -> str:
     return statistic if statistic in linetest.DIVERGENCES else "main"
 
 
+def has_f(outcomes: Sequence[LineOutcome], options: Options) -> bool:
+    """Whether every tested line has an F approximation.
+
+    The statistic may have none; or one plate per genotype and date, on every date, leaves no
+    scatter within dates to take its shape from.
+    """
+    tested = [o for o in outcomes if not np.isnan(o.p_relabel[main_name(options.statistic)])]
+    return options.statistic in WITH_F and not any(np.isnan(o.p_f) for o in tested)
+
+
 def outcome_columns(outcome: LineOutcome, options: Options, kind: str) -> dict[str, Any]:
     """Spread one outcome over the columns of the screen."""
     name = options.statistic
     key = main_name(name)
     p_exact, p_approx = outcome.p_relabel[key], outcome.p_f if key == "main" else NAN
-    tested = not np.isnan(p_exact)
+    p_value = p_exact if kind == "relabel" else p_approx
     relabelled = "exact" if outcome.exact else "permutation"
     columns: dict[str, Any] = {
         "statistic_name": name,
         "statistic": outcome.statistic[key],
-        "p_value": p_exact if kind == "relabel" else p_approx,
-        "null": (relabelled if kind == "relabel" else "F") if tested else None,
+        "p_value": p_value,
+        "null": None if np.isnan(p_value) else relabelled if kind == "relabel" else "F",
         "p_exact": p_exact,
         "p_floor": outcome.floor[key],
         "p_approx": p_approx,
@@ -42,7 +52,7 @@ def outcome_columns(outcome: LineOutcome, options: Options, kind: str) -> dict[s
         p = outcome.p_relabel.get(d, NAN)
         low, high = outcome.interval[d]
         # an interval that excludes zero where the test cannot would contradict it
-        low = 0.0 if p > options.alpha else low
+        low = 0.0 if p > options.alpha and not np.isnan(low) else low
         columns |= {d: outcome.plug_in[d], f"{d}_adjusted": outcome.adjusted[d],
                     f"{d}_low": low, f"{d}_high": high, f"{d}_p_value": p}  # fmt: skip
     return columns
@@ -50,11 +60,12 @@ def outcome_columns(outcome: LineOutcome, options: Options, kind: str) -> dict[s
 
 def with_floor(row: Mapping[str, Any], alpha: float) -> str:
     """Return the note of a row, with a warning where its design cannot reject."""
-    note = row["note"]
+    parts = [row["note"]] if row["note"] else []
     if row["null"] in ("exact", "permutation") and row["p_floor"] > alpha:
-        floor = f"smallest possible p is {row['p_floor']:.3g}: cannot reject at {alpha:g}"
-        return f"{note}; {floor}" if note else floor
-    return note
+        parts.append(f"smallest possible p is {row['p_floor']:.3g}: cannot reject at {alpha:g}")
+    if row["null"] is None and not np.isnan(row["p_exact"]):
+        parts.append("no replicate plates on any date: no F approximation, use null='relabel'")
+    return "; ".join(parts)
 
 
 def top_cell(counted: Counted, task: LineTask, outcome: LineOutcome) -> dict[str, Any]:
@@ -142,15 +153,19 @@ def cells(
 
 
 def unit_table(counted: Counted, by_name: Mapping[str, Any]) -> pd.DataFrame:
-    """Return one row per assay with its distance from the control's mean profile."""
+    """Return one row per assay with its distance from the mean profile of its date's controls."""
     ethogram = counted.setting.ethogram
     units = ethogram.assays[["assay", "genotype", "date"]].copy()
     units["n_larvae"] = ethogram.larvae_per_assay
     units["n_transitions"] = counted.counts[:, 0].sum(axis=(1, 2))
     distance = np.full(len(units), np.nan)
     for task, _ in by_name.values():
-        centre = task.x[~task.design.is_line].mean(axis=0)
-        distance[task.design.units] = np.linalg.norm(task.x - centre, axis=1)
+        design = task.design
+        for block in range(design.n_blocks):
+            here = design.block == block
+            if (here & ~design.is_line).any():
+                away = task.x[here] - task.x[here & ~design.is_line].mean(axis=0)
+                distance[design.units[here]] = np.linalg.norm(away, axis=1)
     units["distance"] = distance
     return units
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from larvastats.errors import DataError, UsageError
 from larvastats.inference import cells, linetest, pvalues, resampling, tables
 from larvastats.inference.layout import Counted, count, lay_out
-from larvastats.inference.options import STATISTICS, WITH_F, Options
+from larvastats.inference.options import STATISTICS, Options
 from larvastats.inference.outcome import LineOutcome, analyse_line, cell_p
 from larvastats.inference.prepare import paired_profiles
 from larvastats.inference.setting import find_controls, find_genotype, make_setting
@@ -117,7 +117,8 @@ def _against_control(
     task, row = tasks[0], rows[0]
     outcome = analyse_line(task)
     floors = np.array([outcome.floor[tables.main_name(options.statistic)]])
-    kind = pvalues.choose_null(floors, options.alpha, options.null, options.statistic in WITH_F)
+    has_f = tables.has_f([outcome], options)
+    kind = pvalues.choose_null(floors, options.alpha, options.null, has_f)
     row |= tables.outcome_columns(outcome, options, kind) | tables.top_cell(counted, task, outcome)
     note = tables.with_floor(row, options.alpha)
     p_cells = cell_p(task) if row["p_value"] <= options.alpha else None
@@ -206,7 +207,8 @@ def _paired(opened: Source, counted: Counted, options: Options, genotype: str) -
     floor = pvalues.floor_of(null["T"], exact)
     f1 = linetest.dimension(x, np.zeros(len(x), np.int64), np.ones(len(x), bool))
     p_approx = pvalues.p_f(observed, f1, len(x) - 1)
-    kind = pvalues.choose_null(np.array([floor]), options.alpha, options.null, True)
+    has_f = not np.isnan(p_approx)
+    kind = pvalues.choose_null(np.array([floor]), options.alpha, options.null, has_f)
     p_value = p_exact if kind == "relabel" else p_approx
     first, second = counted.windows
     how = (
@@ -217,6 +219,8 @@ def _paired(opened: Source, counted: Counted, options: Options, genotype: str) -
     notes = [*opened.notes, *counted.setting.notes]
     if kind == "relabel" and floor > options.alpha:
         notes.append(f"smallest possible p is {floor:.3g}: cannot reject at {options.alpha:g}")
+    if np.isnan(p_value):
+        notes.append("too few assays for an F approximation: use null='relabel'")
     return HTest(
         method=f"Studentised change of transition profiles, paired by assay, {how}",
         data_name=f"{genotype}, {first.describe()} and {second.describe()} ({opened.name})",

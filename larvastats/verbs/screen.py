@@ -13,7 +13,7 @@ from larvastats.errors import DataError
 from larvastats.inference import pvalues, tables
 from larvastats.inference.layout import Counted, count, lay_out
 from larvastats.inference.multiplicity import adjust
-from larvastats.inference.options import CORRECTION_TEXT, STATISTICS, WITH_F, Options
+from larvastats.inference.options import CORRECTION_TEXT, STATISTICS, Options
 from larvastats.inference.outcome import LineOutcome, LineTask, analyse_batch, batches, cell_p
 from larvastats.inference.setting import check_states, find_controls, make_setting
 from larvastats.results import SCREEN_COLUMNS, TRANSITION_COLUMNS, ScreenResult
@@ -154,7 +154,7 @@ def _assemble(  # type: ignore[no-untyped-def]
     """Put the outcomes into the tables of the result."""
     by_name = {t.genotype: (t, o) for t, o in zip(tasks, outcomes, strict=True)}
     floors = np.array([o.floor[tables.main_name(options.statistic)] for o in outcomes])
-    has_f = options.statistic in WITH_F
+    has_f = tables.has_f(outcomes, options)
     kind = pvalues.choose_null(floors, options.alpha, options.null, has_f)
     for row in rows:
         if row["genotype"] in by_name:

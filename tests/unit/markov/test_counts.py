@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -63,10 +64,7 @@ def naive_frames(data, windows, dt):
     out = np.zeros((len(assays), len(windows), k, k), dtype=int)
     for (assay, _), bouts in table.groupby(["assay", "larva"]):
         bouts = list(bouts.sort_values("t_start").itertuples())
-        stretch = np.cumsum(
-            [0]
-            + [b.t_start - a.t_stop > CONTIGUOUS for a, b in zip(bouts, bouts[1:], strict=False)]
-        )
+        stretch = np.cumsum([0] + [b.t_start - a.t_stop > CONTIGUOUS for a, b in pairwise(bouts)])
         state_at = {}
         for bout, part in zip(bouts, stretch, strict=True):
             for frame in range(int(bout.t_start / dt) - 2, int(bout.t_stop / dt) + 3):
@@ -134,7 +132,7 @@ def test_frames_agree_with_a_look_at_every_frame(data, chosen, dt):
 @given(ethograms(), st.lists(st.integers(1, 200), min_size=1, max_size=4, unique=True))
 def test_windows_that_touch_partition_the_jumps(data, cuts):
     edges = [-INF, *sorted(c / 20 for c in cuts), INF]
-    parts = [Window(f"{a}", ((a, b),)) for a, b in zip(edges, edges[1:], strict=False)]
+    parts = [Window(f"{a}", ((a, b),)) for a, b in pairwise(edges)]
     counts = count_transitions(data, [*parts, WHOLE]).counts
     np.testing.assert_array_equal(counts[:, :-1].sum(axis=1), counts[:, -1])
 
