@@ -17,10 +17,12 @@ _HOMES = {
     "SourceInfo": "larvastats.results",
     "TransitionsResult": "larvastats.results",
     "UsageError": "larvastats.errors",
+    "calibrate": "larvastats.verbs.calibrate",
     "compare": "larvastats.verbs.compare",
     "info": "larvastats.verbs.info",
     "load": "larvastats.io.source",
     "parse_protocol": "larvastats.protocol",
+    "power": "larvastats.verbs.power",
     "proportion_test": "larvastats.verbs.proportion_test",
     "screen": "larvastats.verbs.screen",
     "transitions": "larvastats.verbs.transitions",
@@ -37,10 +39,12 @@ __all__ = [
     "TransitionsResult",
     "UsageError",
     "__version__",
+    "calibrate",
     "compare",
     "info",
     "load",
     "parse_protocol",
+    "power",
     "proportion_test",
     "screen",
     "transitions",
@@ -52,8 +56,10 @@ if TYPE_CHECKING:
     from larvastats.io.source import load
     from larvastats.protocol import Protocol, parse_protocol
     from larvastats.results import HTest, ScreenResult, SourceInfo, TransitionsResult
+    from larvastats.verbs.calibrate import calibrate
     from larvastats.verbs.compare import compare
     from larvastats.verbs.info import info
+    from larvastats.verbs.power import power
     from larvastats.verbs.proportion_test import proportion_test
     from larvastats.verbs.screen import screen
     from larvastats.verbs.transitions import transitions

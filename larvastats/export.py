@@ -15,7 +15,7 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -153,6 +153,36 @@ def write_transitions(
         names = [str(g) for g in result.table["genotype"].unique()]
         for genotype in names[: MOST_PICTURES if figures else 0]:
             _draw(result.plot(genotype=genotype), stage / f"matrices_{file_name(genotype)}")
+    return files
+
+
+def write_tables(
+    result: Any,
+    directory: str | os.PathLike[str],
+    tables: Mapping[str, pd.DataFrame],
+    pictures: Mapping[str, Callable[[], Figure]],
+    *,
+    command: str | None = None,
+) -> list[Path]:
+    """Write any result: each table as csv and parquet, each picture as png and svg, provenance.
+
+    Parameters
+    ----------
+    result : result
+        For the provenance.
+    directory : path
+    tables, pictures : mapping
+        By name of the file, without ending.
+    command : str, optional
+
+    Returns and errors as in :func:`write_screen`.
+    """
+    with staged(directory, result, command) as (stage, files):
+        for name, table in tables.items():
+            table.to_parquet(stage / f"{name}.parquet", index=False)
+            _csv(table, stage / f"{name}.csv")
+        for name, draw in pictures.items():
+            _draw(draw(), stage / name)
     return files
 
 

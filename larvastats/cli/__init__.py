@@ -11,10 +11,14 @@ import typer
 from typer.core import TyperGroup
 
 from larvastats import __version__
+from larvastats.cli.calibrate import EXAMPLES as CALIBRATE_EXAMPLES
+from larvastats.cli.calibrate import calibrate
 from larvastats.cli.compare import EXAMPLES as COMPARE_EXAMPLES
 from larvastats.cli.compare import CompareCommand, compare
 from larvastats.cli.info import EXAMPLES as INFO_EXAMPLES
 from larvastats.cli.info import info
+from larvastats.cli.power import EXAMPLES as POWER_EXAMPLES
+from larvastats.cli.power import power
 from larvastats.cli.screen import EXAMPLES as SCREEN_EXAMPLES
 from larvastats.cli.screen import screen
 from larvastats.cli.sentences import sentences
@@ -84,6 +88,8 @@ app.command(epilog=_examples(SCREEN_EXAMPLES))(screen)
 app.command(epilog=_examples(COMPARE_EXAMPLES), cls=CompareCommand)(compare)
 app.command(epilog=_examples(TRANSITIONS_EXAMPLES))(transitions)
 app.command(epilog=_examples(INFO_EXAMPLES))(info)
+app.command(epilog=_examples(CALIBRATE_EXAMPLES))(calibrate)
+app.command(epilog=_examples(POWER_EXAMPLES))(power)
 app.command(epilog=_examples(SIMULATE_EXAMPLES))(simulate)
 
 for _name, _plugin in load_commands().items():

@@ -87,6 +87,15 @@ def screen(result: ScreenResult, where: str) -> None:
     )
 
 
+def plain(command: str, result: Any, written: Sequence[Path], as_json: bool) -> None:
+    """Print a result as it prints itself, or as JSON, and what was written."""
+    if as_json:
+        json_document(command, result, written)
+        return
+    typer.echo(repr(result))
+    files(written)
+
+
 def htest(result: HTest) -> None:
     """Print a test as R does, and the times of the stimulus."""
     stimuli = result.design.get("stimuli")
