@@ -128,6 +128,8 @@ def calibrate_counted(
     if control is None:
         return None
     templates = line_templates(counted, [g for g, c in pairs.items() if c == control])
+    if not templates:  # no line can be tested, so there is nothing to imitate
+        return None
     controls = control_larvae(counted, control, options)
     f1 = dimensions(counted, {control})[control]
     blocks = [tuple(range(s, min(s + 25, draws))) for s in range(0, draws, 25)]

@@ -80,6 +80,13 @@ def test_recordings_as_units_allow_no_test(found):
     assert honest["note"].str.contains("one assay of the line").all()
 
 
+def test_a_screen_of_single_recordings_describes_and_tests_nothing(analysis, found):
+    table = analysis["ls"].screen(found["larvae"], control="group_1").table
+    assert table["p_value"].isna().all() and table["q_value"].isna().all()
+    assert table["hellinger"].notna().all()
+    assert table["note"].str.contains("one assay of the line").all()
+
+
 def test_occupancies_add_up(found):
     shares = found["occupancy"]
     assert len(shares) == 20
