@@ -134,6 +134,17 @@ Bootstrap = Annotated[
 ]  # fmt: skip
 Alpha = Annotated[float, _option("--alpha", TEST, "Level of the verdict.", metavar="A")]
 
+Sesoi = Annotated[
+    float | None,
+    _option("--sesoi", TEST, "Smallest effect size of interest, a Hellinger distance: notes say "
+            "which lines lie above or below it.", metavar="H"),
+]  # fmt: skip
+Covariates = Annotated[
+    str,
+    _option("--covariates", TEST, "Assay columns to take out of the profiles, such as "
+            "temperature,time (the hour of the day).", metavar="A,B,…"),
+]  # fmt: skip
+
 Seed = Annotated[
     int, _option("--seed", OUTPUT, "Same seed, same output, whatever --jobs.", metavar="S")
 ]

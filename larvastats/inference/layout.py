@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from larvastats.errors import DataError, UsageError
 from larvastats.inference import linetest
+from larvastats.inference.covariates import covariate_matrix, without_covariates
 from larvastats.inference.design import Design, make_design
 from larvastats.inference.features import Made, Sufficient, count_units, make_profiles
 from larvastats.inference.options import Options
 from larvastats.inference.outcome import LineTask
 from larvastats.inference.plans import Budget
+from larvastats.inference.quality import quality_notes, recording_quality
 from larvastats.inference.setting import Setting
 from larvastats.protocol import Window, default_window, windows
 from larvastats.protocol import contrast as parse_contrast
@@ -113,7 +115,9 @@ def lay_out(
     counted: Counted, pairs: Mapping[str, str | None], options: Options
 ) -> tuple[list[LineTask], list[dict[str, Any]]]:
     """Make one task per line that has a control, and the describing columns of every line."""
-    made = counted.made
+    made, setting = counted.made, counted.setting
+    quality = recording_quality(setting.ethogram)
+    z = covariate_matrix(setting.ethogram.assays, options.covariates)
     dimension = dimensions(counted, {c for c in pairs.values() if c is not None})
     tasks, rows = [], []
     for genotype, control in pairs.items():
@@ -124,14 +128,18 @@ def lay_out(
             continue
         design, unused = _design(counted, genotype, control)
         row |= _sizes(counted, design)
-        row["note"] = _design_note(design, unused)
+        row["note"] = _design_note(design, unused, quality_notes(quality, design))
         u = design.units
+        features = tuple(x[u] for x in made.features)
+        if options.covariates and not design.reason:
+            features = tuple(without_covariates(x, z[u], design) for x in features)
+        rows_of = None if made.rows is None or options.covariates else made.rows[u]
         task = LineTask(
             genotype,
             control,
             design,
-            tuple(x[u] for x in made.features),
-            None if made.rows is None else made.rows[u],
+            features,
+            rows_of,
             counted.counts[u, 0],
             counted.units.trials[u, 0],
             options.transitions,
@@ -207,7 +215,7 @@ def _sizes(counted: Counted, design: Design) -> dict[str, Any]:
     }
 
 
-def _design_note(design: Design, unused: int) -> str:
+def _design_note(design: Design, unused: int, quality: Sequence[str]) -> str:
     parts = [design.reason] if design.reason else []
     line, control = design.n_dropped
     if line:
@@ -216,4 +224,4 @@ def _design_note(design: Design, unused: int) -> str:
         parts.append(f"{control} control assays on dates without the line left out")
     if unused:
         parts.append(f"{unused} assays without a transition in the window left out")
-    return "; ".join(parts)
+    return "; ".join([*parts, *quality])

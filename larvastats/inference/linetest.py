@@ -37,6 +37,8 @@ class LineData:
         Departures from each state, pooled over the units.
     possible : ndarray of bool, shape (from, to)
         Cells that can occur.
+    by_visits : bool
+        Whether divergences weigh rows by their visits; uniformly otherwise.
     """
 
     design: Design
@@ -44,6 +46,7 @@ class LineData:
     rows: Array | None
     visits: Array
     possible: NDArray[np.bool_]
+    by_visits: bool = False
 
 
 def statistics(labels: NDArray[np.bool_], data: LineData) -> Mapping[str, Array]:
@@ -153,10 +156,12 @@ def divergences(line: Array, control: Array, data: LineData) -> dict[str, Array]
     p, q = (np.clip(side, 0.0, None).reshape(shape) for side in (line, control))
     seen = data.visits > 0
     p, q = p[:, seen], q[:, seen]
+    weight = data.visits[seen] if data.by_visits else np.ones(int(seen.sum()))
+    weight = weight / weight.sum()
     return {
-        "hellinger": (hellinger_rows(p, q) ** 2).mean(axis=-1),
-        "js": (jensen_shannon_rows(p, q) ** 2).mean(axis=-1),
-        "kl": kullback_leibler_rows(*_softened(p, q, data, seen)).mean(axis=-1),
+        "hellinger": hellinger_rows(p, q) ** 2 @ weight,
+        "js": jensen_shannon_rows(p, q) ** 2 @ weight,
+        "kl": kullback_leibler_rows(*_softened(p, q, data, seen)) @ weight,
     }
 
 

@@ -45,6 +45,8 @@ class Options:
     row_weights: str = "uniform"
     bootstrap: int = 1000
     seed: int = 0
+    covariates: tuple[str, ...] = ()
+    sesoi: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense, in one sentence."""
@@ -59,6 +61,15 @@ class Options:
             raise UsageError(f"resamples must be at least 99, but is {self.resamples!r}.")
         if self.bootstrap < 0:
             raise UsageError(f"bootstrap must not be negative, but is {self.bootstrap!r}.")
+        if self.sesoi is not None and not 0 < self.sesoi < 1:
+            raise UsageError(
+                f"sesoi must be a Hellinger distance between 0 and 1, but is {self.sesoi!r}."
+            )
+        if self.covariates and self.statistic in ("hellinger", "js", "kl", "g"):
+            raise UsageError(
+                f"covariates are taken out of profiles, and {self.statistic!r} compares "
+                "probabilities; use welch, occupancy, dwell or combined."
+            )
         if self.seed < 0:
             raise UsageError(f"seed must be a whole number from 0 up, but is {self.seed!r}.")
         if self.null == "F" and self.statistic not in WITH_F:
@@ -76,3 +87,9 @@ class Options:
 def _one_of(name: str, value: str, allowed: Sequence[str]) -> None:
     if value not in allowed:
         raise UsageError(f"{name} must be one of {', '.join(allowed)}, but is {value!r}.")
+
+
+def name_list(names: str | Sequence[str]) -> tuple[str, ...]:
+    """Return names given as a sequence, or as a string with commas."""
+    parts = names.split(",") if isinstance(names, str) else list(names)
+    return tuple(part.strip() for part in parts if part.strip())

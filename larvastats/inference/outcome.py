@@ -166,7 +166,9 @@ def cell_p(task: LineTask) -> Array:
 
 def _line_data(task: LineTask) -> LineData:
     possible = possible_cells(task.counts.shape[-1], task.kind)
-    return LineData(task.design, task.x, task.rows, task.counts.sum(axis=(0, 2)), possible)
+    visits = task.counts.sum(axis=(0, 2))
+    by_visits = task.weighting == "occupancy"
+    return LineData(task.design, task.x, task.rows, visits, possible, by_visits)
 
 
 def _untested(task: LineTask) -> Tested:

@@ -58,13 +58,19 @@ def outcome_columns(outcome: LineOutcome, options: Options, kind: str) -> dict[s
     return columns
 
 
-def with_floor(row: Mapping[str, Any], alpha: float) -> str:
-    """Return the note of a row, with a warning where its design cannot reject."""
+def with_floor(row: Mapping[str, Any], options: Options) -> str:
+    """Return the note of a row: where its design cannot reject, and how large its effect is."""
+    alpha = options.alpha
     parts = [row["note"]] if row["note"] else []
     if row["null"] in ("exact", "permutation") and row["p_floor"] > alpha:
         parts.append(f"smallest possible p is {row['p_floor']:.3g}: cannot reject at {alpha:g}")
     if row["null"] is None and not np.isnan(row["p_exact"]):
         parts.append("no replicate plates on any date: no F approximation, use null='relabel'")
+    if options.sesoi is not None and not np.isnan(row["hellinger_high"]):
+        if row["hellinger_low"] >= options.sesoi:
+            parts.append(f"effect of at least {options.sesoi:g}")
+        elif row["hellinger_high"] < options.sesoi:
+            parts.append(f"effect below {options.sesoi:g}")
     return "; ".join(parts)
 
 

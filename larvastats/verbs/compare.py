@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from larvastats.errors import DataError, UsageError
 from larvastats.inference import cells, linetest, pvalues, resampling, tables
 from larvastats.inference.layout import Counted, count, lay_out
-from larvastats.inference.options import STATISTICS, Options
+from larvastats.inference.options import STATISTICS, Options, name_list
 from larvastats.inference.outcome import LineOutcome, analyse_line, cell_p
 from larvastats.inference.prepare import paired_profiles
 from larvastats.inference.setting import find_controls, find_genotype, make_setting
@@ -38,6 +38,8 @@ def compare(
     null: str = "auto",
     resamples: int = 10_000,
     alpha: float = 0.05,
+    sesoi: float | None = None,
+    covariates: str | Sequence[str] = (),
     row_weights: str = "uniform",
     bootstrap: int = 1000,
     seed: int = 0,
@@ -59,7 +61,7 @@ def compare(
     control : str, optional
         Likewise; without `windows` the usual control by default.
     protocol, window, contrast, statistic, transitions, dt, gap, unit, block, null, resamples, \
-alpha, row_weights, bootstrap, seed, progress
+alpha, sesoi, covariates, row_weights, bootstrap, seed, progress
         As in :func:`~larvastats.verbs.screen.screen`.
     windows : str or sequence of two str, optional
         ``'W1,W2'``: the change from W2 to W1.
@@ -77,7 +79,7 @@ alpha, row_weights, bootstrap, seed, progress
     if genotype is None:
         raise UsageError("genotype is missing; name the genotype to compare.")
     options = Options(statistic, transitions, dt, null, resamples, "none", alpha, row_weights,
-                      bootstrap, seed)  # fmt: skip
+                      bootstrap, seed, name_list(covariates), sesoi)  # fmt: skip
     opened = open_source(source, progress=progress, **load)
     setting = make_setting(opened.ethogram, protocol=protocol, gap=gap, unit=unit, block=block)
     name = find_genotype(setting.ethogram.assays, genotype)
@@ -120,7 +122,7 @@ def _against_control(
     has_f = tables.has_f([outcome], options)
     kind = pvalues.choose_null(floors, options.alpha, options.null, has_f)
     row |= tables.outcome_columns(outcome, options, kind) | tables.top_cell(counted, task, outcome)
-    note = tables.with_floor(row, options.alpha)
+    note = tables.with_floor(row, options)
     p_cells = cell_p(task) if row["p_value"] <= options.alpha else None
     changed = tables.cell_table(counted, row, task, outcome, p_cells)
     units = tables.unit_table(counted, {genotype: (task, outcome)})

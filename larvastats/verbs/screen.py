@@ -13,7 +13,7 @@ from larvastats.errors import DataError
 from larvastats.inference import pvalues, tables
 from larvastats.inference.layout import Counted, count, lay_out
 from larvastats.inference.multiplicity import adjust
-from larvastats.inference.options import CORRECTION_TEXT, STATISTICS, Options
+from larvastats.inference.options import CORRECTION_TEXT, STATISTICS, Options, name_list
 from larvastats.inference.outcome import LineOutcome, LineTask, analyse_batch, batches, cell_p
 from larvastats.inference.setting import check_states, find_controls, make_setting
 from larvastats.results import SCREEN_COLUMNS, TRANSITION_COLUMNS, ScreenResult
@@ -38,6 +38,8 @@ def screen(
     resamples: int = 10_000,
     correction: str = "bh",
     alpha: float = 0.05,
+    sesoi: float | None = None,
+    covariates: str | Sequence[str] = (),
     row_weights: str = "uniform",
     bootstrap: int = 1000,
     calibrate: bool = True,
@@ -83,6 +85,12 @@ def screen(
         Relabellings where there are too many to enumerate.
     correction : {'bh', 'by', 'bonferroni', 'none'}
     alpha : float
+    sesoi : float, optional
+        Smallest effect size of interest, as a Hellinger distance: `note` says which lines' interval
+        lies above or below it.
+    covariates : str or sequence of str, optional
+        Assay columns (a string may list them with commas) to take out of the profiles, such as
+        ``temperature``; ``time`` is the hour of the day. Divergences are then blank.
     row_weights : {'uniform', 'occupancy'}
         How the divergences average over states.
     bootstrap : int
@@ -108,7 +116,7 @@ def screen(
         With a sentence that says what was expected and what was found.
     """
     options = Options(statistic, transitions, dt, null, resamples, correction, alpha, row_weights,
-                      bootstrap, seed)  # fmt: skip
+                      bootstrap, seed, name_list(covariates), sesoi)  # fmt: skip
     opened = open_source(source, progress=progress, **load)
     setting = make_setting(opened.ethogram, protocol=protocol, gap=gap, unit=unit, block=block)
     pairs = find_controls(setting.ethogram.assays, control)
@@ -119,7 +127,7 @@ def screen(
         raise DataError(_nothing_left(pairs, control))
     outcomes = _analyse(tasks, jobs, progress)
     checked = None
-    if calibrate and unit == "assay":
+    if calibrate and unit == "assay" and not options.covariates:
         checked = calibrate_quickly(counted, pairs, options, jobs, progress, opened.name)
     return _assemble(opened, counted, options, rows, tasks, outcomes, notes, unit, checked)
 
@@ -161,7 +169,7 @@ def _assemble(  # type: ignore[no-untyped-def]
             task, outcome = by_name[row["genotype"]]
             row |= tables.outcome_columns(outcome, options, kind)
             row |= tables.top_cell(counted, task, outcome)
-            row["note"] = tables.with_floor(row, options.alpha)
+            row["note"] = tables.with_floor(row, options)
     table = pd.DataFrame(rows).reindex(columns=list(SCREEN_COLUMNS))
     table["q_value"] = adjust(table["p_value"].to_numpy(np.float64), options.correction)
     table["rejected"] = (table["q_value"] <= options.alpha).astype("boolean")
