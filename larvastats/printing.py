@@ -42,6 +42,49 @@ def significant(value: float, digits: int) -> str:
     return fixed if len(fixed) <= len(scientific) else scientific
 
 
+def together(values: Sequence[float], digits: int) -> list[str]:
+    """Format numbers that stand side by side with the same decimals, as R's ``format`` does.
+
+    As many decimals as it takes to show every number to `digits` significant digits, less zeros
+    at the end that all have; padded to one width; scientific where that is shorter.
+
+    Parameters
+    ----------
+    values : sequence of float
+    digits : int
+
+    Returns
+    -------
+    list of str
+    """
+    out = [significant(v, digits) for v in values]  # NA and Inf stay as they are
+    finite = [i for i, v in enumerate(values) if v is not None and np.isfinite(v)]
+    if finite:
+        numbers = [float(values[i]) for i in finite]
+        fixed, scientific = _all_fixed(numbers, digits), _all_scientific(numbers, digits)
+        shorter = max(map(len, fixed)) <= max(map(len, scientific))
+        for i, text in zip(finite, fixed if shorter else scientific, strict=True):
+            out[i] = text
+    width = max(map(len, out), default=0)
+    return [text.rjust(width) for text in out]
+
+
+def _all_fixed(numbers: Sequence[float], digits: int) -> list[str]:
+    decimals = max(0, *(kept - 1 - exponent for kept, exponent in _kept(numbers, digits)))
+    return [f"{number:.{decimals}f}" for number in numbers]
+
+
+def _all_scientific(numbers: Sequence[float], digits: int) -> list[str]:
+    most = max(kept for kept, _ in _kept(numbers, digits))
+    return [f"{number:.{most - 1}e}" for number in numbers]
+
+
+def _kept(numbers: Sequence[float], digits: int) -> list[tuple[int, int]]:
+    """Significant digits that are left without zeros at the end, and exponent, of every number."""
+    parts = [f"{number:.{digits - 1}e}".lstrip("-").split("e") for number in numbers]
+    return [(len(m.replace(".", "").rstrip("0")) or 1, int(e)) for m, e in parts]
+
+
 def p_text(p: float, digits: int = 4) -> str:
     """Format a p-value with its relation, as ``print.htest`` does: ``= 0.01234``, ``< 2.2e-16``."""
     if p is None or np.isnan(p):
@@ -53,7 +96,7 @@ def p_text(p: float, digits: int = 4) -> str:
 
 def named_vector(values: Mapping[str, float], digits: int = 7, width: int = 80) -> str:
     """Print a named numeric vector in right-aligned columns, names above numbers."""
-    cells = [(name, significant(value, digits)) for name, value in values.items()]
+    cells = list(zip(values, together(list(values.values()), digits), strict=True))
     column = max(max(len(name), len(number)) for name, number in cells)
     per_row = max(1, width // (column + 1))
     lines = []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from larvastats.errors import UsageError
-from larvastats.printing import named_vector, p_text, significant
+from larvastats.printing import named_vector, p_text, significant, together
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -103,7 +103,7 @@ class HTest:
         if self.alternative:
             lines.append(f"alternative hypothesis: {self.alternative}")
         if self.conf_int is not None:
-            low, high = (significant(limit, 7) for limit in self.conf_int)
+            low, high = together(self.conf_int, 7)
             lines.append(f"{100 * self.conf_level:g} percent confidence interval:")
             lines.append(f" {low} {high}")
         if self.estimate:

@@ -71,7 +71,7 @@ def test_p_values_carry_their_relation(p, printed):
 
 def test_named_vectors_align_names_and_numbers():
     printed = named_vector({"a": 1.5, "much longer": 22.25})
-    assert printed.split("\n") == ["          a much longer ", "        1.5       22.25 "]
+    assert printed.split("\n") == ["          a much longer ", "       1.50       22.25 "]
 
 
 def test_named_vectors_wrap_at_the_width():
