@@ -59,7 +59,8 @@ def distance_table(larvae: ls.Ethogram) -> pd.DataFrame:
                 "p_value": test.p_value,
                 "p_as_share": f"{round(test.p_value * n)}/{n}",
                 "p_floor": test.design["p_floor"],
-                "warning": test.notes[0],
+                "recordings": "; ".join(n for n in test.notes if " against " in n),
+                "warning": next(n for n in test.notes if n.startswith("unit is the larva")),
             }
         )
     table = pd.DataFrame(rows)

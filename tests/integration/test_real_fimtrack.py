@@ -71,6 +71,8 @@ def test_larvae_as_units_are_enumerated_and_warned_about(found):
     }
     assert table["q_value"].min() == pytest.approx(6 * 4 / 210)
     assert table["warning"].str.contains("cannot tell a line from a plate").all()
+    # recordings of unequal length are an outcome of their own, and are flagged
+    assert "seconds tracked per larva: 123 against 240" in table["recordings"]["group_1 | group_3"]
 
 
 def test_recordings_as_units_allow_no_test(found):
