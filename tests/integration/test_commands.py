@@ -22,7 +22,8 @@ from larvastats.results import SCREEN_COLUMNS
 
 from .conftest import CONTROL, PROTOCOL, REPOSITORY
 
-QUICK = ("--bootstrap", 20)
+BRIEF = ("--bootstrap", 20)
+QUICK = (*BRIEF, "--no-calibrate")
 TIMES = "red light LED100: 30–45, 60–75 s (gap read as period, start to start)"
 
 
@@ -86,22 +87,24 @@ def test_one_json_document_and_nothing_else(shell, simulated, tmp_path):
     assert all((tmp_path / name).is_file() for name in document["files"])
 
 
-def test_any_number_of_jobs_gives_the_same_files(shell, simulated, tmp_path):
+def test_any_number_of_jobs_gives_the_same_files(shell, simulated, bouts, tmp_path):
+    # lines of unequal size are separate pieces of work, and so are the draws of the calibration
+    gone = bouts.groupby("line")["assay"].first().tolist()[:2]
+    (tmp_path / "exclude.txt").write_text("\n".join(gone))
     for jobs in (1, 2):
-        words = (
-            "screen",
-            simulated,
-            "--out",
-            f"jobs{jobs}",
-            "--jobs",
-            jobs,
-            "--no-figures",
-            *QUICK,
-        )
-        assert shell(*words).code == 0
-    for name in ("screen.csv", "screen.parquet", "transitions.parquet"):
+        words = ("screen", simulated, "--out", f"jobs{jobs}", "--jobs", jobs, "--no-figures")
+        assert shell(*words, "--exclude", "exclude.txt", *BRIEF).code == 0
+    names = {path.name for path in (tmp_path / "jobs1").iterdir()} - {"provenance.json"}
+    assert {"screen.csv", "screen.parquet", "transitions.parquet", "calibration.csv"} <= names
+    for name in names:
         one, two = (tmp_path / f"jobs{jobs}" / name for jobs in (1, 2))
         assert one.read_bytes() == two.read_bytes(), name
+
+
+def test_a_screen_asks_its_controls(cli, simulated):
+    run = cli("screen", simulated, *BRIEF)
+    assert "\nCalibration: " in run.out and "pseudo-line" in run.out
+    assert "Calibration" not in cli("screen", simulated, *QUICK).out
 
 
 def test_the_seed_matters_and_only_for_what_is_drawn(cli, simulated):
@@ -180,7 +183,7 @@ def test_the_example_in_json_keeps_stdout_clean(cli):
 
 
 def test_compare_prints_as_r_does(cli, simulated, bouts):
-    run = cli("compare", simulated, strongest(bouts), CONTROL, *QUICK)
+    run = cli("compare", simulated, strongest(bouts), CONTROL, *BRIEF)
     lines = run.out.splitlines()
     assert run.code == 0 and lines[0] == "" and lines[1].startswith("\tStudentised")
     assert any(line.startswith("data:  GMR_72F11") for line in lines)
@@ -189,9 +192,9 @@ def test_compare_prints_as_r_does(cli, simulated, bouts):
 
 def test_compare_is_the_row_of_the_screen(cli, simulated, bouts):
     line = strongest(bouts)
-    words = ("--null", "relabel", "--json", *QUICK)
+    words = ("--null", "relabel", "--json", *BRIEF)
     test = cli("compare", simulated, line, CONTROL, *words).json["tidy"][0]
-    rows = cli("screen", simulated, *words).json["tidy"]
+    rows = cli("screen", simulated, "--no-calibrate", *words).json["tidy"]
     row = next(row for row in rows if row["line"] == line)
     assert test["statistic"] == pytest.approx(row["statistic"])
     assert test["p_value"] == pytest.approx(row["p_value"])
@@ -208,7 +211,7 @@ def test_compare_of_windows_is_paired(cli, simulated, bouts, tmp_path):
 
 
 def test_compare_on_the_example_takes_two_names(cli):
-    run = cli("compare", "GMR_72F11_AE_01", CONTROL, *QUICK)
+    run = cli("compare", "GMR_72F11_AE_01", CONTROL, *BRIEF)
     assert run.code == 0 and "built-in example: a simulated light screen" in run.out
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from .conftest import CONTROL, PROTOCOL, REPOSITORY
 
-QUICK = ("--bootstrap", 0)
+QUICK = ("--bootstrap", 0, "--no-calibrate")
 
 
 def refused(run, code: int, *words: str) -> None:
