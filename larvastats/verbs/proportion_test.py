@@ -35,7 +35,7 @@ def proportion_test(
     conf_level : float
         Level of the interval of the difference, for two groups (Wald, as in R).
     names : sequence of str, optional
-        Names of the groups.
+        Names of the groups, all different.
 
     Returns
     -------
@@ -65,6 +65,11 @@ def proportion_test(
         )
     if not 0 < conf_level < 1:
         raise UsageError(f"conf_level must lie between 0 and 1, but is {conf_level!r}.")
+    if names is not None and not len(k) == len(names) == len(set(names)):
+        raise UsageError(
+            f"names must be one per group, all different, but are {list(names)!r} for {len(k)} "
+            "groups."
+        )
     table = np.stack([k, n - k])
     statistic, p_value, notes = _chi_square(table, correct)
     labels = list(names) if names is not None else [f"prop {g + 1}" for g in range(len(k))]
