@@ -3,7 +3,7 @@
     python analyses/calibration/peers.py --lines 500
 
 4 plates of 30 larvae against 40 controls, plate SD .15, no dates; effect: cast->run -.12. Beside
-the default: squared Hellinger distance (uniform rows) and G by relabelling plates, unstudentised;
+the default: plug-in Hellinger distance (uniform rows) and G by relabelling plates, unstudentised;
 chi-square on pooled transitions (every transition independent, as larva-level tests have it); and
 Kruskal-Wallis per transition on per-plate frequencies with plates relabelled and the largest of the
 statistics taken (the way of keypoint-MoSeq, with its unit and its p-value put right).
@@ -69,7 +69,9 @@ def one(p: np.ndarray, lines: int, seed: int) -> pd.Series:
                 "Hellinger, studentised": t.p["hellinger"],
                 "Jensen-Shannon, studentised": t.p["js"],
                 "Kullback-Leibler, studentised": t.p["kl"],
-                "squared Hellinger, not studentised": pooled.test("h2", design, own, budget).p,
+                "Hellinger (plug-in), not studentised": pooled.test(
+                    "hellinger", design, own, budget
+                ).p,
                 "G, not studentised": pooled.test("g", design, own, budget).p,
                 "Kruskal-Wallis per transition, max": kruskal_max(
                     own, np.concatenate([is_line[None], plan])

@@ -192,7 +192,7 @@ def pseudo_test(
     f1 : float
         Effective dimension, as in the screen.
     everything : bool
-        Also test the divergences, and the unstudentised squared Hellinger distance to show what it
+        Also test the divergences, and the unstudentised Hellinger distance to show what it
         does.
     rng : Generator
     """
@@ -250,8 +250,8 @@ def _p_values(
     if options.statistic == "g":
         out[("g", "relabel")] = pooled.test("g", design, counts, budget).p
     if everything and options.transitions != "ever" and made.rows is not None:
-        h2 = pooled.test("h2", design, counts, budget)
-        out[("hellinger, unstudentised", "relabel")] = h2.p
+        plain = pooled.test("hellinger", design, counts, budget)
+        out[("hellinger, unstudentised", "relabel")] = plain.p
     return out
 
 

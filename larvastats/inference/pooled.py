@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import xlogy
 
-from larvastats.divergence import average_rows, hellinger_rows
+from larvastats.divergence import hellinger
 from larvastats.inference import pvalues, resampling
 from larvastats.inference.design import Design
 from larvastats.inference.plans import Budget
@@ -41,12 +41,16 @@ def g_statistic(line: Array, control: Array) -> Array:
     return np.maximum(g, 0.0)
 
 
-def squared_hellinger(line: Array, control: Array) -> Array:
-    """Return the row-averaged squared Hellinger distance of pooled counts, shape (...)."""
-    return average_rows(hellinger_rows(probabilities(line), probabilities(control)) ** 2)
+def plain_hellinger(line: Array, control: Array) -> Array:
+    """Return the row-averaged Hellinger distance of pooled counts, shape (...).
+
+    The plug-in number that the field reports. Fewer larvae make it larger: as a test statistic it
+    finds lines that were merely recorded less.
+    """
+    return hellinger(probabilities(line), probabilities(control))
 
 
-STATISTICS = {"g": g_statistic, "h2": squared_hellinger}
+STATISTICS = {"g": g_statistic, "hellinger": plain_hellinger}
 
 
 def test(name: str, design: Design, counts: NDArray[np.number], budget: Budget) -> PooledTest:
@@ -54,7 +58,7 @@ def test(name: str, design: Design, counts: NDArray[np.number], budget: Budget) 
 
     Parameters
     ----------
-    name : {'g', 'h2'}
+    name : {'g', 'hellinger'}
     design : Design
     counts : ndarray, shape (unit, from, to)
     budget : Budget

@@ -29,7 +29,7 @@ def screen_of(control_plates, line_larvae, seed=1, line_plates=4):
 @pytest.fixture(scope="module")
 def unequal():
     """Lines of 8 plates with 8 larvae, controls with 40."""
-    return screen_of(20, 8, line_plates=8)
+    return screen_of(40, 8, line_plates=8)
 
 
 def test_unstudentised_distances_are_caught(unequal):
