@@ -54,6 +54,8 @@ def files(paths: Sequence[Path]) -> None:
         return
     tables = [path for path in paths if path.suffix not in (".png", ".svg")]
     pictures = [path for path in paths if path.suffix == ".png"]
+    if sys.stdout.isatty():
+        typer.echo()
     typer.echo(f"written into {tables[0].parent}: {', '.join(path.name for path in tables)}")
     if pictures:
         typer.echo("pictures (each also as .svg):")
