@@ -132,9 +132,10 @@ def pseudo_line_95(
     if len(control) - sum(m for m, _ in sizes) < 2:
         return float("nan")
     chosen = np.zeros((draws, len(design.units)), dtype=bool)
-    for draw in chosen:
-        for b, (m, _) in enumerate(sizes):
-            draw[rng.choice(control[design.block[control] == b], m, replace=False)] = True
+    for b, (m, c) in enumerate(sizes):
+        here = control[design.block[control] == b]
+        drawn = rng.random((draws, c)).argsort(axis=1)[:, :m]
+        np.put_along_axis(chosen, here[drawn], True, axis=1)
     rest = ~chosen & ~design.is_line
     line, other = (counts[np.nonzero(side)[1].reshape(draws, -1)] for side in (chosen, rest))
     return float(np.nanquantile(_adjusted_hellinger(line, other, weighting), 0.95))
