@@ -89,8 +89,7 @@ def merge_short(ethogram: Ethogram, min_bout: float) -> Ethogram:
     UsageError
         `min_bout` is negative or no finite number.
     """
-    if not (np.isfinite(min_bout) and min_bout >= 0):
-        raise UsageError(f"--min-bout must be a duration in s of at least 0, but is {min_bout}.")
+    check_min_bout(min_bout)
     if min_bout == 0 or not ethogram.n_bouts:
         return ethogram
     # a bout of exactly min_bout is long enough, whatever its times lost to rounding
@@ -105,6 +104,17 @@ def merge_short(ethogram: Ethogram, min_bout: float) -> Ethogram:
         ethogram.larvae,
         ethogram.assays,
     )
+
+
+def check_min_bout(min_bout: float) -> None:
+    """Refuse a shortest bout that is no duration.
+
+    Raises
+    ------
+    UsageError
+    """
+    if not (np.isfinite(min_bout) and min_bout >= 0):
+        raise UsageError(f"--min-bout must be a duration in s of at least 0, but is {min_bout}.")
 
 
 def _nearest_long(long: NDArray[np.bool_], opens: NDArray[np.bool_]) -> NDArray[np.int64]:

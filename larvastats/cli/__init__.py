@@ -17,6 +17,8 @@ from larvastats.cli.compare import EXAMPLES as COMPARE_EXAMPLES
 from larvastats.cli.compare import CompareCommand, compare
 from larvastats.cli.info import EXAMPLES as INFO_EXAMPLES
 from larvastats.cli.info import info
+from larvastats.cli.ingest import EXAMPLES as INGEST_EXAMPLES
+from larvastats.cli.ingest import ingest
 from larvastats.cli.power import EXAMPLES as POWER_EXAMPLES
 from larvastats.cli.power import power
 from larvastats.cli.screen import EXAMPLES as SCREEN_EXAMPLES
@@ -87,6 +89,7 @@ def _examples(lines: tuple[str, ...]) -> str:
 app.command(epilog=_examples(SCREEN_EXAMPLES))(screen)
 app.command(epilog=_examples(COMPARE_EXAMPLES), cls=CompareCommand)(compare)
 app.command(epilog=_examples(TRANSITIONS_EXAMPLES))(transitions)
+app.command(epilog=_examples(INGEST_EXAMPLES))(ingest)
 app.command(epilog=_examples(INFO_EXAMPLES))(info)
 app.command(epilog=_examples(CALIBRATE_EXAMPLES))(calibrate)
 app.command(epilog=_examples(POWER_EXAMPLES))(power)

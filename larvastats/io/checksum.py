@@ -13,6 +13,7 @@ from larvastats.errors import UsageError
 from larvastats.ethogram import Ethogram
 from larvastats.io.files import sha256
 from larvastats.io.paths import walk_database
+from larvastats.io.store import is_store, store_checksum
 
 
 def checksum(source: Any) -> str:
@@ -20,7 +21,8 @@ def checksum(source: Any) -> str:
 
     Of a file, its bytes; of a directory, the relative paths and the bytes of all its visible
     files, in sorted order, so that it depends neither on where the directory lies nor on the
-    order in which the system lists it; of an ethogram or a DataFrame, its values.
+    order in which the system lists it; of a store, the checksums in its index; of an ethogram or
+    a DataFrame, its values.
 
     Parameters
     ----------
@@ -42,6 +44,8 @@ def checksum(source: Any) -> str:
     root = Path(source)
     if not root.is_dir():
         return sha256(root)
+    if is_store(root):
+        return store_checksum(root)
     digest = hashlib.sha256()
     for path in walk_database(root):
         digest.update(f"{path.relative_to(root).as_posix()}\0{sha256(path)}\n".encode())

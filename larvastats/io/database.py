@@ -93,7 +93,7 @@ def read_database(
     """
     report: _Report[F] = _Report(Path(root))
     files = list(walk_database(root))
-    for path, identity in track(list(_wanted(files, root, exclusion)), "reading", None, progress):
+    for path, identity in track(list(wanted(files, root, exclusion)), "reading", None, progress):
         report.n_files += 1
         chosen = choose(path)
         if chosen is None:
@@ -111,8 +111,8 @@ def read_database(
     return _result(report, len(files))
 
 
-def _wanted(
-    files: list[Path], root: AnyPath, exclusion: Exclusion | None
+def wanted(
+    files: list[Path], root: AnyPath | None, exclusion: Exclusion | None
 ) -> Iterator[tuple[Path, AssayIdentity | None]]:
     """Files with the identity of their paths, without those of excluded assays."""
     for path in files:
@@ -138,10 +138,10 @@ def _add(
     report.origin |= {assay: path for assay in ethogram.assays["assay"]}
     report.parts.append(ethogram)
     if identity is not None:
-        report.notes.extend(_contradictions(path, identity, ethogram.assays))
+        report.notes.extend(contradictions(path, identity, ethogram.assays))
 
 
-def _contradictions(path: Path, identity: AssayIdentity, assays: pd.DataFrame) -> list[str]:
+def contradictions(path: Path, identity: AssayIdentity, assays: pd.DataFrame) -> list[str]:
     """Say where a file and its path name different things; the file is believed."""
     said = []
     for column in ("line", "effector", "protocol", "date", "time"):

@@ -100,7 +100,7 @@ def exclude(ethogram: Ethogram, exclusion: Exclusion) -> Ethogram:
     DataError
         No assay is left.
     """
-    keep = [not exclusion.covers(assay, stamp) for assay, stamp in _names(ethogram)]
+    keep = [not exclusion.covers(assay, stamp) for assay, stamp in names_of(ethogram)]
     if not any(keep):
         raise DataError(
             f"{exclusion.path}: every assay of the source is to be left out; shorten the list."
@@ -108,7 +108,7 @@ def exclude(ethogram: Ethogram, exclusion: Exclusion) -> Ethogram:
     return ethogram if all(keep) else ethogram.subset(keep)
 
 
-def _names(ethogram: Ethogram) -> Iterable[tuple[str, str | None]]:
+def names_of(ethogram: Ethogram) -> Iterable[tuple[str, str | None]]:
     """Id, and date and time, of every assay."""
     columns = ethogram.assays[["assay", "date", "time"]].fillna("")
     for assay, date, time in columns.itertuples(index=False):

@@ -1,6 +1,6 @@
 """SOURCE: whatever recordings come in, an ethogram comes out.
 
-A source is an ethogram, a DataFrame of bouts or frames, a recording's file, or a database
+A source is an ethogram, a DataFrame of bouts or frames, a store, a recording's file, or a database
 directory of such files. Openers are tried in order, and within a file or directory readers are;
 a further kind of source or format is one more entry in :data:`OPENERS` or :data:`READERS`.
 """
@@ -24,6 +24,8 @@ from larvastats.io.database import read_database, unnamed_note
 from larvastats.io.exclusion import Exclusion, exclude, read_exclusion
 from larvastats.io.files import AnyPath, read_head
 from larvastats.io.paths import AssayIdentity, identify
+from larvastats.io.store import is_store, read_store
+from larvastats.io.store_index import Row
 
 __all__ = ["OPENERS", "READERS", "checksum", "load", "load_with_report"]
 
@@ -110,8 +112,8 @@ def load(
     ----------
     source : Ethogram, DataFrame or path
         A DataFrame has the columns of :mod:`larvastats.io.tidy`; a path leads to a tidy table, a
-        trx.mat, a FIMTrack table, or a directory of such files whose paths give identity (see
-        :mod:`larvastats.io.paths`).
+        trx.mat, a FIMTrack table, a directory of such files whose paths give identity (see
+        :mod:`larvastats.io.paths`), or a store (:mod:`larvastats.io.store`).
     format : {'auto', 'tidy', 'trx', 'fimtrack'}
         Read only files of this format; by default each file's content decides.
     labels : {'large', 'all', 'strong'}
@@ -171,7 +173,7 @@ def load_with_report(
     UsageError, DataError
         As :func:`load`.
     """
-    options = _checked(format, labels, fps, px_per_mm, exclude, progress)
+    options = check_options(format, labels, fps, px_per_mm, exclude, progress)
     opener = next((opener for opener in OPENERS if opener.accepts(source)), None)
     if opener is None:
         raise UsageError(
@@ -188,7 +190,7 @@ def load_with_report(
 _without = exclude  # the option of the same name hides it where it is needed
 
 
-def _checked(
+def check_options(
     format: str,
     labels: str,
     fps: float | None,
@@ -196,6 +198,7 @@ def _checked(
     exclude: AnyPath | None,
     progress: bool,
 ) -> Options:
+    """Check how to read, before anything is opened; parameters and errors as :func:`load`."""
     formats = ("auto", *(reader.name for reader in READERS))
     if format not in formats:
         raise UsageError(f"--format must be one of {', '.join(formats)}, but is {format!r}.")
@@ -218,10 +221,26 @@ def _open_table(source: pd.DataFrame, options: Options) -> tuple[Ethogram, Notes
     return tidy.from_table(source, source="DataFrame"), notes
 
 
+def _open_store(source: AnyPath, options: Options) -> tuple[Ethogram, Notes]:
+    if options.labels != "large" or options.format != "auto":
+        raise UsageError(
+            f"{source} is a store: --labels and --format were chosen when it was made; give them "
+            "to larvastats ingest."
+        )
+    exclusion = options.exclusion
+
+    def wanted(row: Row) -> bool:
+        stamp = f"{row['date']}_{row['time']}" if row["date"] and row["time"] else None
+        return exclusion is None or not exclusion.covers(row["assay"], stamp)
+
+    ethogram, notes = read_store(source, wanted)
+    return ethogram, notes + _unused(options, frozenset(), f"the store {source}")
+
+
 def _open_directory(source: AnyPath, options: Options) -> tuple[Ethogram, Notes]:
     ethogram, notes, formats = read_database(
         source,
-        _choose(options),
+        choose_reader(options),
         lambda reader, path, identity: reader.read(path, options, identity),
         options.exclusion,
         progress=options.progress,
@@ -231,7 +250,7 @@ def _open_directory(source: AnyPath, options: Options) -> tuple[Ethogram, Notes]
 
 def _open_file(source: AnyPath, options: Options) -> tuple[Ethogram, Notes]:
     read_head(source, 1)  # a missing or forbidden file is no matter of format
-    reader = _choose(options)(source)
+    reader = choose_reader(options)(source)
     if reader is None:
         raise DataError(
             f"{source}: expected a tidy csv or parquet, a trx.mat or a FIMTrack csv, but the "
@@ -256,13 +275,14 @@ def _is_path(source: Any) -> bool:
 OPENERS: tuple[Opener, ...] = (
     Opener(lambda source: isinstance(source, Ethogram), _open_ethogram),
     Opener(lambda source: isinstance(source, pd.DataFrame), _open_table),
+    Opener(lambda source: _is_path(source) and is_store(source), _open_store),
     Opener(_is_directory, _open_directory),
     Opener(_is_path, _open_file),
 )
 """Kinds of source, in the order in which they are tried; a store goes before any directory."""
 
 
-def _choose(options: Options) -> Callable[[AnyPath], Reader | None]:
+def choose_reader(options: Options) -> Callable[[AnyPath], Reader | None]:
     """Make the function that picks a file's reader by content, else by its ending."""
     readers: Sequence[Reader] = [r for r in READERS if options.format in ("auto", r.name)]
 

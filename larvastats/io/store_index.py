@@ -1,0 +1,249 @@
+"""The index of a store: one row per assay, ``assays.parquet``.
+
+Columns, after the identity (``assay line effector genotype protocol tracker date time``):
+
+- ``status``: ``ok``, or why there are no bouts;
+- ``source size modified checksum format options position``: the recording's path, bytes, time of
+  change (ns since 1970), SHA-256, format, how it was read, place of the assay in it;
+- ``n_larvae n_bouts seconds``: seconds is the time tracked, all larvae together;
+- ``states larvae``: vocabulary, and ids of the larvae, as lists;
+- ``bouts bouts_size bouts_checksum``: file of bouts within the store;
+- ``version``: of larvastats that read it; ``note``: what was decided in reading;
+- ``covariate_<name>``: covariates of the assay.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+from pyarrow import parquet
+
+from larvastats.errors import DataError
+from larvastats.io.files import reading
+from larvastats.io.store_files import INDEX, pending, write_file
+
+OK = "ok"
+COVARIATE = "covariate_"
+
+Row = dict[str, Any]
+"""One assay: a value per column of :data:`SCHEMA`, and ``covariates``, a mapping."""
+
+_TEXTS = ("assay", "line", "effector", "genotype", "protocol", "tracker", "date", "time")
+SCHEMA = pa.schema(
+    [
+        *((name, pa.string()) for name in _TEXTS),
+        ("status", pa.string()),
+        ("source", pa.string()),
+        ("size", pa.int64()),
+        ("modified", pa.int64()),
+        ("checksum", pa.string()),
+        ("format", pa.string()),
+        ("options", pa.string()),
+        ("position", pa.int64()),
+        ("n_larvae", pa.int64()),
+        ("n_bouts", pa.int64()),
+        ("seconds", pa.float64()),
+        ("states", pa.list_(pa.string())),
+        ("larvae", pa.list_(pa.string())),
+        ("bouts", pa.string()),
+        ("bouts_size", pa.int64()),
+        ("bouts_checksum", pa.string()),
+        ("version", pa.string()),
+        ("note", pa.string()),
+    ]
+)
+
+Rows = dict[str, list[Row]]
+"""Rows by source."""
+
+
+def read_state(store: Path) -> Rows:
+    """Read what a store holds, the verdicts of an unfinished ingest included.
+
+    Raises
+    ------
+    DataError
+        The index is damaged.
+    """
+    # verdicts first: an ingest writes the index before it removes them
+    verdicts = [rows for folder in pending(store) for rows in read_verdicts(folder)]
+    state = by_source(read_index(store))
+    for rows in verdicts:
+        state[rows[0]["source"]] = rows
+    return state
+
+
+def by_source(rows: Iterable[Row]) -> Rows:
+    """Group rows by recording."""
+    grouped: Rows = {}
+    for row in rows:
+        grouped.setdefault(row["source"], []).append(row)
+    return grouped
+
+
+# -- verdicts --------------------------------------------------------------------------------------
+
+
+def write_verdict(folder: Path, name: str, rows: Sequence[Row]) -> None:
+    """Write what became of one recording."""
+    content = json.dumps(list(rows), ensure_ascii=False)
+    write_file(folder / f"{name}.json", content.encode())
+
+
+def read_verdicts(folder: Path) -> list[list[Row]]:
+    """Read all verdicts of an ingest; those that vanish meanwhile are in the index."""
+    verdicts = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            continue
+        verdicts.append(json.loads(content))
+    return [rows for rows in verdicts if rows]
+
+
+# -- the index -------------------------------------------------------------------------------------
+
+
+def read_index(store: Path) -> list[Row]:
+    """Rows of the index; none where there is no index yet.
+
+    Raises
+    ------
+    DataError
+        The index is damaged.
+    """
+    path = store / INDEX
+    if not path.exists():
+        return []
+    with reading(path):
+        try:
+            table = parquet.ParquetFile(path).read()
+        except (pa.ArrowException, ValueError) as error:
+            raise DataError(
+                f"{path}: the index of the store is damaged ({str(error).splitlines()[0]}); "
+                "remove this file and ingest the recordings again."
+            ) from error
+    lacking = [name for name in SCHEMA.names if name not in table.column_names]
+    if lacking:
+        raise DataError(
+            f"{path}: expected the index of a store, but column {lacking[0]} is missing; remove "
+            "this file and ingest the recordings again."
+        )
+    extra = [name for name in table.column_names if name.startswith(COVARIATE)]
+    rows = table.select(SCHEMA.names).to_pylist()
+    covariates = table.select(extra).to_pylist() if extra else [{}] * len(rows)
+    for row, values in zip(rows, covariates, strict=True):
+        row["covariates"] = {
+            name.removeprefix(COVARIATE): value
+            for name, value in values.items()
+            if value is not None
+        }
+    return rows
+
+
+def write_index(store: Path, rows: Sequence[Row]) -> None:
+    """Replace the index, unless it would stay the same byte for byte.
+
+    Raises
+    ------
+    DataError
+        The store cannot be written; the old index is as it was.
+    """
+    content = _as_parquet(rows)
+    path = store / INDEX
+    if not (path.exists() and path.read_bytes() == content):
+        write_file(path, content)
+
+
+def _as_parquet(rows: Sequence[Row]) -> bytes:
+    table = pa.Table.from_pylist(list(rows), schema=SCHEMA)
+    names = sorted({name for row in rows for name in row["covariates"]})
+    for name in names:
+        values = [row["covariates"].get(name) for row in rows]
+        table = table.append_column(COVARIATE + name, column_of(values))
+    buffer = io.BytesIO()
+    parquet.write_table(table, buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def column_of(values: Sequence[Any]) -> pa.Array:
+    """Turn values into a column of one type: numbers or truth values where all are, else text."""
+    kinds = {type(value) for value in values if value is not None}
+    if kinds <= {bool} or kinds <= {int}:
+        try:
+            return pa.array(values)
+        except pa.ArrowException:  # whole numbers beyond 64 bits
+            kinds = {object}
+    if kinds <= {int, float}:
+        return pa.array([None if v is None else float(v) for v in values], pa.float64())
+    return pa.array([None if v is None else str(v) for v in values], pa.string())
+
+
+def plain_value(value: Any) -> Any:
+    """Return a covariate as a plain number, truth value or text; None where it is missing."""
+    if pd.isna(value):
+        return None
+    if hasattr(value, "item"):
+        value = value.item()
+    return value if isinstance(value, bool | int | float) else str(value)
+
+
+# -- which assays count ----------------------------------------------------------------------------
+
+
+def settle(state: Mapping[str, Sequence[Row]], exists: Callable[[str], bool]) -> list[Row]:
+    """Order all rows by path, and let one recording have each assay.
+
+    Of two recordings with one assay, the first by path has it, as in reading a directory; but a
+    recording that is gone from disk yields to one that is there.
+
+    Parameters
+    ----------
+    state : mapping
+        Rows by source.
+    exists : callable
+        Whether a source is still there; asked only where two recordings claim one assay.
+    """
+    sources = sorted(state, key=Path)
+    claims: dict[str, list[str]] = {}
+    for source in sources:
+        for row in state[source]:
+            if row["status"] == OK:
+                claims.setdefault(row["assay"], []).append(source)
+    rivals = {source for claimants in claims.values() if len(claimants) > 1 for source in claimants}
+    gone = {source for source in rivals if not exists(source)}
+    owner: dict[str, str] = {}
+    settled: dict[str, Sequence[Row]] = {}
+    for source in [s for s in sources if s not in gone] + [s for s in sources if s in gone]:
+        rows = state[source]
+        taken = [row for row in rows if row["status"] == OK and row["assay"] in owner]
+        if taken:
+            rows = [_refused(row, taken[0], owner[taken[0]["assay"]]) for row in rows]
+        owner |= {row["assay"]: source for row in rows if row["status"] == OK}
+        settled[source] = rows
+    return [row for source in sources for row in settled[source]]
+
+
+def _refused(row: Row, taken: Row, owner: str) -> Row:
+    """Row of an assay whose recording holds one that came before."""
+    reason = (
+        f"its assay {taken['assay']!r} was read from {owner} already; remove one of the two, or "
+        "give them different ids."
+    )
+    return failed(row, reason)
+
+
+def failed(row: Row, reason: str) -> Row:
+    """Return a row without bouts, and why."""
+    blank = dict.fromkeys(
+        ("n_larvae", "n_bouts", "seconds", "states", "larvae", "bouts", "bouts_size",
+         "bouts_checksum", "note")
+    )  # fmt: skip
+    return row | blank | {"status": reason, "covariates": {}}
