@@ -20,6 +20,7 @@ _HOMES = {
     "calibrate": "larvastats.verbs.calibrate",
     "compare": "larvastats.verbs.compare",
     "info": "larvastats.verbs.info",
+    "ingest": "larvastats.verbs.ingest",
     "load": "larvastats.io.source",
     "parse_protocol": "larvastats.protocol",
     "power": "larvastats.verbs.power",
@@ -42,6 +43,7 @@ __all__ = [
     "calibrate",
     "compare",
     "info",
+    "ingest",
     "load",
     "parse_protocol",
     "power",
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     from larvastats.verbs.calibrate import calibrate
     from larvastats.verbs.compare import compare
     from larvastats.verbs.info import info
+    from larvastats.verbs.ingest import ingest
     from larvastats.verbs.power import power
     from larvastats.verbs.proportion_test import proportion_test
     from larvastats.verbs.screen import screen

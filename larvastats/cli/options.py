@@ -17,7 +17,7 @@ Source = Annotated[
     str | None,
     typer.Argument(
         metavar="SOURCE",
-        help="A database directory, or a tidy table (csv, parquet). "
+        help="A store, a database directory, or a tidy table (csv, parquet). "
         "Left out: the built-in example, a simulated light screen.",
         show_default=False,
     ),

@@ -17,6 +17,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -97,14 +98,15 @@ def write_verdict(folder: Path, name: str, rows: Sequence[Row]) -> None:
 
 
 def read_verdicts(folder: Path) -> list[list[Row]]:
-    """Read all verdicts of an ingest; those that vanish meanwhile are in the index."""
+    """Read all verdicts of an ingest.
+
+    A verdict that vanishes meanwhile is in the index; one that the disk has lost says nothing, and
+    its recording is read again.
+    """
     verdicts = []
     for path in sorted(folder.glob("*.json")):
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError:
-            continue
-        verdicts.append(json.loads(content))
+        with suppress(FileNotFoundError, ValueError):
+            verdicts.append(json.loads(path.read_bytes()))
     return [rows for rows in verdicts if rows]
 
 
@@ -179,7 +181,7 @@ def column_of(values: Sequence[Any]) -> pa.Array:
     if kinds <= {bool} or kinds <= {int}:
         try:
             return pa.array(values)
-        except pa.ArrowException:  # whole numbers beyond 64 bits
+        except (pa.ArrowException, OverflowError):  # whole numbers beyond 64 bits
             kinds = {object}
     if kinds <= {int, float}:
         return pa.array([None if v is None else float(v) for v in values], pa.float64())
