@@ -138,7 +138,11 @@ def screen_tests(counts, line, dates, resamples=999, divergences=False):
     if dates is not None:
         day = np.unique(dates.astype(str), return_inverse=True)[1]
     groups = (line + 1) * 100_000 + day
-    f1 = linetest.dimension(made.x, groups, line == -1)
+    f1 = float("nan")
+    if dates is not None:
+        f1 = linetest.interaction_dimension(made.x, line, day)
+    if np.isnan(f1):
+        f1 = linetest.dimension(made.x, groups, line == -1)
     possible = possible_cells(counts.shape[-1], "jump")
     out = []
     for who in range(int(line.max()) + 1):

@@ -52,8 +52,8 @@ def draw(rng: np.random.Generator, n_lines: int, n_dates: int, delta: float):
 def p_values(counts, line, dates, n_lines):
     """Return p by F and by relabelling, each shape (line,)."""
     made = profiles(counts)
-    groups = (line + 1) * 1000 + np.unique(dates.astype(str), return_inverse=True)[1]
-    f1 = linetest.dimension(made.x, groups, line == -1)
+    day = np.unique(dates.astype(str), return_inverse=True)[1]
+    f1 = linetest.interaction_dimension(made.x, line, day)
     possible = possible_cells(6, "jump")
     by_f, by_relabelling = [], []
     for who in range(n_lines):

@@ -154,14 +154,26 @@ def lay_out(
 
 
 def dimensions(counted: Counted, controls: set[str]) -> dict[str, float]:
-    """Estimate the effective dimension of the profiles from each control's scatter."""
+    """Estimate the effective dimension of the profiles, for each control.
+
+    With dates from the scatter of line x date means; without, or where too few are left, from the
+    scatter of each control's assays.
+    """
     setting, seen = counted.setting, counted.usable
-    groups = _groups(setting)
+    x, groups = counted.made.features[0][seen], _groups(setting)
+    if setting.dates is not None:
+        known = np.array([d is not None for d in setting.dates]) & seen
+        genotype = pd.factorize(setting.ethogram.assays["genotype"])[0]
+        date = pd.factorize(np.array([str(d) for d in setting.dates]))[0]
+        shared = linetest.interaction_dimension(
+            counted.made.features[0][known], genotype[known], date[known]
+        )
+        if not np.isnan(shared):
+            return dict.fromkeys(sorted(controls), shared)
     out = {}
     for control in sorted(controls):
         is_control = np.zeros(len(groups), dtype=bool)
         is_control[setting.rows(control)] = True
-        x = counted.made.features[0][seen]
         out[control] = linetest.dimension(x, groups[seen], is_control[seen])
     return out
 
@@ -219,9 +231,13 @@ def _design_note(design: Design, unused: int, quality: Sequence[str]) -> str:
     parts = [design.reason] if design.reason else []
     line, control = design.n_dropped
     if line:
-        parts.append(f"{line} assays on dates without control left out")
+        parts.append(f"{_counted(line, "assay")} on dates without control left out")
     if control:
-        parts.append(f"{control} control assays on dates without the line left out")
+        parts.append(f"{_counted(control, "control assay")} on dates without the line left out")
     if unused:
-        parts.append(f"{unused} assays without a transition in the window left out")
+        parts.append(f"{_counted(unused, "assay")} without a transition in the window left out")
     return "; ".join([*parts, *quality])
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

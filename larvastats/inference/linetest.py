@@ -178,10 +178,11 @@ def _softened(p: Array, q: Array, data: LineData, seen: NDArray[np.bool_]) -> tu
 def degrees_of_freedom(data: LineData) -> float:
     """Return the replicates' degrees of freedom behind the variance of the observed statistic.
 
-    Dates minus one with dates; without, Welch and Satterthwaite's number from the two traces.
+    With dates, ``1 / sum w^2 - 1``: dates minus one where they weigh the same. Without, Welch and
+    Satterthwaite's number from the two traces.
     """
     if data.design.dated:
-        return float(data.design.n_blocks - 1)
+        return float(1 / (date_weights(data.design) ** 2).sum() - 1)
     parts = []
     for group in (data.design.is_line, ~data.design.is_line):
         x = data.x[group]
@@ -209,6 +210,43 @@ def dimension(x: Array, groups: NDArray[np.int64], controls: NDArray[np.bool_]) 
         if df >= MIN_DF:
             break
     return effective_dimension(residuals, df)
+
+
+def interaction_dimension(
+    x: Array, genotype: NDArray[np.integer], date: NDArray[np.integer]
+) -> float:
+    """Estimate the effective dimension of what varies between line x date means.
+
+    The replicate of a dated screen is line x date: its means scatter around the sum of a line's and
+    a date's level by plates, by larvae and by the vial. That scatter, pooled over all lines, has
+    the shape of the variance that the statistic is divided by; the scatter of plates within a date
+    has not where vials matter.
+
+    Parameters
+    ----------
+    x : ndarray, shape (assay, cell)
+    genotype, date : ndarray of int, shape (assay,)
+
+    Returns
+    -------
+    float
+        NaN when too few degrees of freedom are left.
+    """
+    pairs, code = np.unique(np.stack([genotype, date]), axis=1, return_inverse=True)
+    code = code.ravel()
+    size = np.bincount(code)
+    mean = np.zeros((len(size), x.shape[1]))
+    np.add.at(mean, code, x)
+    mean /= size[:, None]
+    rows, columns = (np.unique(side, return_inverse=True)[1] for side in pairs)
+    design = np.zeros((len(size), rows.max() + columns.max() + 2))
+    design[np.arange(len(size)), rows] = 1.0
+    design[np.arange(len(size)), rows.max() + 1 + columns] = 1.0
+    fitted, _, rank, _ = np.linalg.lstsq(design, mean, rcond=None)
+    df = len(size) - int(rank)
+    if df < MIN_DF:
+        return float("nan")
+    return effective_dimension(mean - design @ fitted, df)
 
 
 def _within(x: Array, groups: NDArray[np.int64]) -> tuple[Array, int]:

@@ -210,7 +210,9 @@ def _paired(opened: Source, counted: Counted, options: Options, genotype: str) -
     f1 = linetest.dimension(x, np.zeros(len(x), np.int64), np.ones(len(x), bool))
     p_approx = pvalues.p_f(observed, f1, len(x) - 1)
     has_f = not np.isnan(p_approx)
-    kind = pvalues.choose_null(np.array([floor]), options.alpha, options.null, has_f)
+    kind = options.null
+    if kind == "auto":  # one test, nothing to correct for: exact wherever it can reject
+        kind = "relabel" if floor <= options.alpha or not has_f else "F"
     p_value = p_exact if kind == "relabel" else p_approx
     first, second = counted.windows
     how = (
@@ -219,8 +221,9 @@ def _paired(opened: Source, counted: Counted, options: Options, genotype: str) -
         else "F approximation"
     )
     notes = [*opened.notes, *counted.setting.notes]
-    if kind == "relabel" and floor > options.alpha:
-        notes.append(f"smallest possible p is {floor:.3g}: cannot reject at {options.alpha:g}")
+    if kind == "relabel" and floor > options.alpha / 10:
+        cannot = f": cannot reject at {options.alpha:g}" if floor > options.alpha else ""
+        notes.append(f"smallest possible p is {floor:.3g}{cannot}")
     if np.isnan(p_value):
         notes.append("too few assays for an F approximation: use null='relabel'")
     return HTest(

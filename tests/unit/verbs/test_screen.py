@@ -269,12 +269,12 @@ def test_assays_without_a_transition_in_the_window_leave_the_test(small, quick):
     table = small[(small["assay"] != "B_0_0") | (small["t_stop"] < 29)]
     one = row(screen(table, **quick), "B")
     assert one["n_assays"] == 5
-    assert "1 assays without a transition in the window left out" in one["note"]
+    assert "1 assay without a transition in the window left out" in one["note"]
 
 
 def test_one_plate_of_each_side_per_date_still_gets_a_p_value(recordings, quick):
     """Without replicates within dates nothing estimates the shape that F needs."""
-    table = recordings(dates=5, plates=1, controls=1, larvae=4)
+    table = recordings(dates=3, plates=1, controls=1, larvae=4)
     found = screen(table, **quick).table
     assert found["p_exact"].notna().all()
     assert found["p_value"].notna().all() and set(found["null"]) == {"exact"}
