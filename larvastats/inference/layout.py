@@ -231,11 +231,11 @@ def _design_note(design: Design, unused: int, quality: Sequence[str]) -> str:
     parts = [design.reason] if design.reason else []
     line, control = design.n_dropped
     if line:
-        parts.append(f"{_counted(line, "assay")} on dates without control left out")
+        parts.append(f"{_counted(line, 'assay')} on dates without control left out")
     if control:
-        parts.append(f"{_counted(control, "control assay")} on dates without the line left out")
+        parts.append(f"{_counted(control, 'control assay')} on dates without the line left out")
     if unused:
-        parts.append(f"{_counted(unused, "assay")} without a transition in the window left out")
+        parts.append(f"{_counted(unused, 'assay')} without a transition in the window left out")
     return "; ".join([*parts, *quality])
 
 
