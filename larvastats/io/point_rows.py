@@ -1,0 +1,285 @@
+"""Rows of numbers separated by blanks, as Choreography writes them, block by block.
+
+A row is ``t x y x y ...`` or, in one file for all larvae, ``date_time id t x y x y ...``. Memory
+holds some blocks of the file and what the caller keeps of them. Blocks that Choreography wrote go
+through :mod:`larvastats.io.fixed_point`, several at a time; any other block (tabs, several blanks,
+more or fewer decimals, NaN) goes through a slower parser, which also says what is wrong.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+from typing import IO
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from larvastats.errors import DataError
+from larvastats.io import fixed_point
+from larvastats.io.files import AnyPath, open_plain, reading
+
+BLOCK_BYTES = 1 << 17
+"""Bytes parsed at a time; larger blocks leave the processor's cache and are slower."""
+
+MAX_ROW_BYTES = 1 << 20
+"""Longest row; an outline of fifty thousand points would fit."""
+
+THREADS = min(4, os.cpu_count() or 1)
+"""Blocks parsed at the same time."""
+
+STAMP = re.compile(rb"[0-9]{8}_[0-9]{6}")
+_NUMBER = re.compile(rb"[0-9]{1,15}")
+_LEAD = 2  # cells before the time: date_time and id
+_MAX_LEAD_BYTES = 32  # date, time and a blank take 16 of them
+
+Positions = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of one block.
+
+    Attributes
+    ----------
+    row : ndarray of int64, shape (row,)
+        Their places in the file, from 1.
+    larva : ndarray of int64, shape (row,), or None
+        Numbers of the larvae, where the rows name them.
+    count : ndarray of int64, shape (row,)
+        Numbers in each row, the time included.
+    values : ndarray of float64, shape (number,)
+        All numbers of all rows, in order.
+    n_lines : int
+        Lines of the block; more than rows where some are blank.
+    """
+
+    row: NDArray[np.int64]
+    larva: NDArray[np.int64] | None
+    count: NDArray[np.int64]
+    values: NDArray[np.float64]
+    n_lines: int
+
+
+def read_rows(path: AnyPath, stamp: str | None) -> Iterator[Rows]:
+    """Yield the rows of a file, block by block.
+
+    Parameters
+    ----------
+    path : path
+        Plain or gzipped.
+    stamp : str or None
+        The ``YYYYMMDD_HHMMSS`` that every row starts with, followed by a larva's number; None
+        where rows start with the time.
+
+    Raises
+    ------
+    UsageError
+        There is no such file.
+    DataError
+        The file cannot be read, is cut off, or a row is none of those described.
+    """
+    expected = None if stamp is None else stamp.encode()
+    next_row = 1
+    with reading(path), open_plain(path) as file:
+        for block, parsed in _parsed(whole_rows(file), expected):
+            check_finished(block, path, next_row)
+            rows = parsed or _careful(block, path, expected, next_row)
+            yield replace(rows, row=rows.row + next_row)
+            next_row += rows.n_lines
+    if next_row == 1:
+        raise DataError(f"{path}: expected rows of points, but the file is empty.")
+
+
+def whole_rows(file: IO[bytes]) -> Iterator[bytes]:
+    """Cut a file into blocks of whole rows; what follows the last whole row comes by itself.
+
+    :func:`check_finished` refuses that rest, and a row longer than :data:`MAX_ROW_BYTES`.
+    """
+    rest = b""
+    while len(rest) <= MAX_ROW_BYTES and (piece := file.read(BLOCK_BYTES)):
+        cut = piece.rfind(b"\n") + 1
+        if cut:
+            yield rest + piece[:cut]
+            rest = piece[cut:]
+        else:
+            rest += piece
+    if rest.strip():
+        yield rest
+
+
+def check_finished(block: bytes, path: AnyPath, row: int) -> None:
+    """Refuse what no row end follows.
+
+    Parameters
+    ----------
+    block : bytes
+        From :func:`whole_rows`.
+    path : path
+    row : int
+        Place of its first row in the file.
+
+    Raises
+    ------
+    DataError
+        The row is far too long, or the file ends within it.
+    """
+    if block.endswith(b"\n"):
+        return
+    if len(block) > MAX_ROW_BYTES:
+        raise DataError(
+            f"{path}: expected rows of numbers, but row {row} is longer than "
+            f"{MAX_ROW_BYTES >> 20} MiB; the file is damaged or of another kind."
+        )
+    raise DataError(
+        f"{path}: row {row}, the last one, has no end ({block[-30:]!r}): the file is cut off; copy "
+        "it again, or, if the row is complete, end it with a line break."
+    )
+
+
+def _parsed(blocks: Iterator[bytes], stamp: bytes | None) -> Iterator[tuple[bytes, Rows | None]]:
+    """Parse blocks in threads (NumPy lets go of the interpreter while it counts), in order."""
+    start = list(islice(blocks, 2))
+    if len(start) < 2:  # not worth a thread
+        yield from ((block, _fast(block, stamp)) for block in start)
+        return
+    blocks = chain(start, blocks)
+    with ThreadPoolExecutor(THREADS) as pool:
+        waiting: deque[tuple[bytes, Future[Rows | None]]] = deque()
+        for block in blocks:
+            waiting.append((block, pool.submit(_fast, block, stamp)))
+            if len(waiting) > 2 * THREADS:
+                block, future = waiting.popleft()
+                yield block, future.result()
+        for block, future in waiting:
+            yield block, future.result()
+
+
+def _fast(block: bytes, stamp: bytes | None) -> Rows | None:
+    """Parse a block in which all is as usual; None where it is not."""
+    text = fixed_point.padded(block)
+    characters = np.frombuffer(text, np.uint8)
+    is_end = characters == ord("\n")
+    between = characters == ord(" ")
+    between |= is_end
+    gaps = np.flatnonzero(between)
+    count = _cells_per_row(gaps, is_end)
+    lead = 0 if stamp is None else _LEAD
+    if not len(count) or count.min() <= lead:
+        return None
+    first = np.cumsum(count) - count
+    larva = None
+    if stamp is not None:
+        larva = _larvae(text, gaps[first] + 1, gaps[first + lead], stamp)
+        if larva is None:
+            return None
+    leading = np.concatenate([first + cell for cell in range(lead)] or [first[:0]])
+    values = fixed_point.decimals(text, gaps, leading)
+    if values is None:
+        return None
+    if (count == count[0]).all():  # a slice is much faster than a mask
+        values = values.reshape(len(count), -1)[:, lead:].ravel()
+    elif lead:
+        values = np.delete(values, leading)
+    return Rows(np.arange(len(count)), larva, count - lead, values, len(count))
+
+
+def _cells_per_row(gaps: Positions, is_end: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Cells in each row, shape (row,), from the gaps around cells and which of them end rows."""
+    n_rows = int(np.count_nonzero(is_end))
+    per_row, rest = divmod(len(gaps) - 1, max(n_rows, 1))
+    if per_row and not rest and is_end[gaps[per_row::per_row]].all():
+        return np.full(n_rows, per_row)
+    return np.diff(np.searchsorted(gaps, np.flatnonzero(is_end)), prepend=0)
+
+
+def _larvae(
+    text: bytes, start: Positions, stop: Positions, stamp: bytes
+) -> NDArray[np.int64] | None:
+    """Return the larva of every row from its first two cells; None where they are not as usual.
+
+    Rows of one larva mostly follow each other: only where a row begins differently from the one
+    before it, its cells are looked at.
+    """
+    size = stop - start
+    width = int(size.max())
+    if width > _MAX_LEAD_BYTES:
+        return None
+    windows: NDArray[np.bytes_] = np.ndarray((len(text) - width + 1,), f"S{width}", text, 0, (1,))
+    leads = windows[start]
+    differs = np.ones(len(start), dtype=bool)
+    np.not_equal(leads[1:], leads[:-1], out=differs[1:])
+    differs[1:] |= size[1:] != size[:-1]
+    runs = np.flatnonzero(differs)
+    numbers = np.empty(len(runs), dtype=np.int64)
+    for i, (a, b) in enumerate(zip(start[runs].tolist(), stop[runs].tolist(), strict=True)):
+        own_stamp, _, digits = text[a:b].partition(b" ")
+        if own_stamp != stamp or not _NUMBER.fullmatch(digits):
+            return None
+        numbers[i] = int(digits)
+    return np.repeat(numbers, np.diff(runs, append=len(start)))
+
+
+# -- the slow way, with complaints -----------------------------------------------------------------
+
+
+def _careful(block: bytes, path: AnyPath, stamp: bytes | None, next_row: int) -> Rows:
+    """Parse a block row by row."""
+    lines = [line.split() for line in block.split(b"\n")[:-1]]
+    kept = [i for i, cells in enumerate(lines) if cells]  # blank lines are no rows
+    lead = 0 if stamp is None else _LEAD
+    larva = np.zeros(len(kept), np.int64)
+    for position, i in enumerate(kept):
+        if len(lines[i]) <= lead:
+            raise DataError(
+                f"{path}: expected 'date_time id t x y ...' in row {next_row + i}, but found "
+                f"{b' '.join(lines[i])[:40]!r}; the file is damaged or not Choreography's."
+            )
+        if stamp is not None:
+            larva[position] = _larva(path, next_row + i, lines[i], stamp)
+    count = np.array([len(lines[i]) - lead for i in kept], dtype=np.int64)
+    values = _numbers([cell for i in kept for cell in lines[i][lead:]])
+    if values is None:
+        raise _not_a_number(path, [(next_row + i, lines[i][lead:]) for i in kept])
+    row = np.array(kept, dtype=np.int64)
+    return Rows(row, None if stamp is None else larva, count, values, len(lines))
+
+
+def _larva(path: AnyPath, row: int, cells: Sequence[bytes], stamp: bytes) -> int:
+    """Return the larva's number in a row, once its first cell is right."""
+    if cells[0] != stamp:
+        what = "another recording" if STAMP.fullmatch(cells[0]) else "no date and time"
+        raise DataError(
+            f"{path}: expected {stamp.decode()} at the start of row {row}, as in the first row, "
+            f"but found {cells[0][:30]!r}, which is {what}; one file holds one recording."
+        )
+    if not _NUMBER.fullmatch(cells[1]):
+        raise DataError(
+            f"{path}: expected the number of a larva in the second cell of row {row}, but found "
+            f"{cells[1][:30]!r}; the file is damaged or not Choreography's."
+        )
+    return int(cells[1])
+
+
+def _numbers(cells: Sequence[bytes]) -> NDArray[np.float64] | None:
+    """Values of numbers however they are written, NaN included; None where one is none."""
+    try:
+        texts = pa.array(cells, pa.binary()).cast(pa.string())
+        return np.asarray(texts.cast(pa.float64()))
+    except pa.ArrowInvalid:
+        return None
+
+
+def _not_a_number(path: AnyPath, rows: Sequence[tuple[int, Sequence[bytes]]]) -> DataError:
+    row, cells = next(((row, cells) for row, cells in rows if _numbers(cells) is None), rows[0])
+    wrong = next((cell for cell in cells if _numbers([cell]) is None), cells[0])
+    return DataError(
+        f"{path}: expected numbers in row {row}, but found {wrong[:30]!r}; the file is damaged or "
+        "not Choreography's."
+    )

@@ -1,0 +1,348 @@
+"""Shapes of larvae over time, as readers hand them on: one assay, flat arrays over frames."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from larvastats.combine import merge_short
+from larvastats.errors import DataError
+from larvastats.ethogram import Ethogram
+from larvastats.io.contours import Contours
+from larvastats.io.identity import checked_name
+from larvastats.io.labelling import frames_to_ethogram, same_assay, states_at
+from larvastats.io.paths import AssayIdentity
+
+MAX_VALUES = 1 << 29
+"""Most numbers that one recording may hold; beyond, a file is damaged or no recording."""
+
+MAX_COORDINATE = 1e6
+"""Largest coordinate, in mm; no arena is a kilometre wide."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tracks:
+    """Larvae of one assay, frame by frame. Build one with :meth:`build`, which checks and sorts.
+
+    Attributes
+    ----------
+    identity : AssayIdentity
+        ``line`` is empty where nothing names it.
+    larvae : tuple of str
+        Ids of the larvae within the assay.
+    larva_index : ndarray of int32, shape (frame,)
+        Position in `larvae`; sorted.
+    t : ndarray of float64, shape (frame,)
+        Seconds; increasing within a larva.
+    midline : ndarray of float64, shape (frame, point, 2), or None
+        Millimetres, head first; NaN where the tracker found none.
+    contour : Contours or None
+        Millimetres; any number of vertices per frame.
+    centroid : ndarray of float64, shape (frame, 2), or None
+        Millimetres.
+    features : mapping of str to ndarray of float64, shape (frame,)
+        Further series of the tracker; NaN where it has none.
+    units : mapping of str to str
+        Unit of every feature; ``""`` where nobody says it, ``"1"`` for numbers without one.
+    states : tuple of str
+        Vocabulary of `state`; empty where the recording has no labels.
+    state : ndarray of int16, shape (frame,), or None
+        Index into `states`; -1 where the frame has none.
+    notes : tuple of str
+        What the reader left out or decided, one sentence each.
+    """
+
+    identity: AssayIdentity
+    larvae: tuple[str, ...]
+    larva_index: NDArray[np.int32]
+    t: NDArray[np.float64]
+    midline: NDArray[np.float64] | None = None
+    contour: Contours | None = None
+    centroid: NDArray[np.float64] | None = None
+    features: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+    states: tuple[str, ...] = ()
+    state: NDArray[np.int16] | None = None
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def build(
+        cls,
+        identity: AssayIdentity,
+        larvae: Sequence[str],
+        larva_index: ArrayLike,
+        t: ArrayLike,
+        *,
+        midline: ArrayLike | None = None,
+        contour: Contours | None = None,
+        centroid: ArrayLike | None = None,
+        features: Mapping[str, ArrayLike] | None = None,
+        units: Mapping[str, str] | None = None,
+        states: Sequence[str] = (),
+        state: ArrayLike | None = None,
+        notes: Sequence[str] = (),
+        rows: NDArray[np.integer] | None = None,
+        source: str = "tracks",
+    ) -> Tracks:
+        """Check frames given in any order, sort them by larva and time, and freeze them.
+
+        Parameters
+        ----------
+        identity, larvae, larva_index, t, midline, contour, centroid, features, units, states,
+        state, notes
+            As the attributes of the same name; larvae without a frame are dropped.
+        rows : ndarray of int, shape (frame,), optional
+            Row of the source that each frame comes from, for errors.
+        source : str
+            How errors name the input.
+
+        Raises
+        ------
+        DataError
+            No frame, two frames of a larva at one time, times or coordinates that are not finite
+            or beyond any recording, an id that is no name, or arrays that do not fit together.
+        """
+        t, index = np.asarray(t, np.float64), np.asarray(larva_index, np.int32)
+        tracks = cls(
+            identity,
+            tuple(checked_name(larva, "larva id", source) for larva in larvae),
+            index,
+            t,
+            None if midline is None else np.asarray(midline, np.float64),
+            contour,
+            None if centroid is None else np.asarray(centroid, np.float64),
+            {name: np.asarray(x, np.float64) for name, x in (features or {}).items()},
+            MappingProxyType(dict(units or {})),
+            tuple(states),
+            None if state is None else np.asarray(state, np.int16),
+            tuple(notes),
+        )
+        _check_shapes(tracks, source)
+        _check_values(tracks, rows, source)
+        order = _order(index, t)
+        if order is not None:
+            tracks, rows = tracks.take(order), None if rows is None else rows[order]
+        _check_times(tracks, rows, source)
+        return _frozen(_without_unused(tracks))
+
+    @property
+    def n_frames(self) -> int:
+        """Number of frames of all larvae together."""
+        return len(self.t)
+
+    def take(self, frames: NDArray[np.integer] | NDArray[np.bool_]) -> Tracks:
+        """Return some frames, by position or mask; the list of larvae stays as it is."""
+        return replace(
+            self,
+            larva_index=self.larva_index[frames],
+            t=self.t[frames],
+            midline=None if self.midline is None else self.midline[frames],
+            contour=None if self.contour is None else self.contour.take(frames),
+            centroid=None if self.centroid is None else self.centroid[frames],
+            features={name: series[frames] for name, series in self.features.items()},
+            state=None if self.state is None else self.state[frames],
+        )
+
+    def with_states(self, labels: Ethogram) -> Tracks:
+        """Label every frame with what its larva does at that time.
+
+        Parameters
+        ----------
+        labels : Ethogram
+            From a label file or a table; of several assays the one of this name counts. Times may
+            differ by half a millisecond.
+
+        Raises
+        ------
+        DataError
+            The labels are of other assays, or of none of the larvae.
+        """
+        labels = same_assay(labels, self.identity.assay)
+        code = states_at(labels, self.larvae, self.larva_index, self.t)
+        known = set(labels.larvae["larva"])
+        unknown = [larva for larva in self.larvae if larva not in known]
+        if len(unknown) == len(self.larvae):
+            raise DataError(
+                f"Assay {self.identity.assay!r}: expected labels of the larvae "
+                f"{', '.join(self.larvae[:5])}, but they are of {', '.join(sorted(known)[:5])}; "
+                "give the labels of this recording."
+            )
+        notes = self.notes
+        if unknown:
+            notes += (
+                f"Assay {self.identity.assay!r}: {len(unknown)} of {len(self.larvae)} larvae have "
+                f"no labels (first: {unknown[0]!r}).",
+            )
+        return replace(self, states=labels.states, state=code, notes=notes)
+
+    def to_ethogram(
+        self, *, synonyms: Mapping[str, str] | None = None, min_bout: float = 0.0
+    ) -> Ethogram:
+        """Turn the states of the frames into bouts.
+
+        Frames last as :meth:`larvastats.ethogram.Ethogram.from_frames` says; a frame without a
+        state is a gap in tracking, however short.
+
+        Raises
+        ------
+        DataError
+            The frames have no states, or nothing names the line.
+        """
+        if self.state is None:
+            raise DataError(
+                f"Assay {self.identity.assay!r}: the recording holds shapes but no states; give "
+                "labels in a label file beside it or in a table."
+            )
+        frames = pd.DataFrame(
+            {
+                "larva": pd.Categorical.from_codes(self.larva_index, list(self.larvae)),
+                "t": self.t,
+                "state": pd.Categorical.from_codes(self.state, list(self.states)),
+            }
+        )
+        source = f"Assay {self.identity.assay!r}"
+        ethogram = frames_to_ethogram(frames, self.identity, synonyms=synonyms, source=source)
+        return merge_short(ethogram, min_bout)
+
+
+def join(left: Tracks, right: Tracks) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Frames that two files of one assay have in common, by larva id and exact time.
+
+    Returns
+    -------
+    left_frames, right_frames : ndarray of int, shape (common,)
+    """
+    ids = {larva: position for position, larva in enumerate(left.larvae)}
+    own = [ids.get(larva, len(ids) + i) for i, larva in enumerate(right.larvae)]
+    larva = np.concatenate((left.larva_index, np.array(own, dtype=np.int64)[right.larva_index]))
+    t = np.concatenate((left.t, right.t))
+    order = np.lexsort((t, larva))  # stable: of equals the left one comes first
+    first, second = order[:-1], order[1:]
+    twin = (larva[first] == larva[second]) & (t[first] == t[second])
+    pairs = np.sort(np.stack((first[twin], second[twin])), axis=0)
+    return pairs[0], pairs[1] - left.n_frames
+
+
+# -- checks ----------------------------------------------------------------------------------------
+
+
+def _check_shapes(tracks: Tracks, source: str) -> None:
+    """Refuse arrays that do not fit together: a mistake of a reader, or of a file's header."""
+    n = len(tracks.t)
+    if not n:
+        raise DataError(f"{source}: expected at least one frame, but there is none.")
+    shapes: list[tuple[str, NDArray | None, int]] = [
+        ("t", tracks.t, 1), ("larva_index", tracks.larva_index, 1), ("state", tracks.state, 1),
+        ("midline", tracks.midline, 3), ("centroid", tracks.centroid, 2),
+    ]  # fmt: skip
+    shapes += [(f"feature {name}", series, 1) for name, series in tracks.features.items()]
+    for name, array, ndim in shapes:
+        if array is None:
+            continue
+        if array.ndim != ndim or len(array) != n or (ndim > 1 and array.shape[-1] != 2):
+            raise DataError(
+                f"{source}: expected {n} frames of {name}, but its shape is {array.shape}; the "
+                "file is damaged."
+            )
+    if tracks.contour is not None and len(tracks.contour) != n:
+        raise DataError(
+            f"{source}: expected {n} contours, one per frame, but found {len(tracks.contour)}."
+        )
+    index, n_larvae = tracks.larva_index, len(tracks.larvae)
+    if len(set(tracks.larvae)) != n_larvae or index.min() < 0 or index.max() >= n_larvae:
+        raise DataError(f"{source}: every frame needs a larva, and every larva its own id.")
+    state = tracks.state
+    if state is not None and not (state.min() >= -1 and state.max() < len(tracks.states)):
+        raise DataError(f"{source}: a frame has a state that the vocabulary lacks.")
+
+
+def _check_values(tracks: Tracks, rows: NDArray[np.integer] | None, source: str) -> None:
+    """Refuse times and coordinates that no recording has."""
+    _refuse(~np.isfinite(tracks.t), "a time in seconds", tracks, rows, source)
+    for name, array in (("midline", tracks.midline), ("centroid", tracks.centroid)):
+        if array is None or _within(array):
+            continue
+        beyond = np.abs(array.reshape(len(array), -1)).max(axis=1) > MAX_COORDINATE
+        _refuse(beyond, f"coordinates of the {name} in mm", tracks, rows, source)
+    if tracks.contour is not None:
+        beyond = tracks.contour.beyond(MAX_COORDINATE)
+        _refuse(beyond, "coordinates of the contour in mm", tracks, rows, source)
+
+
+def _within(array: NDArray[np.float64]) -> bool:
+    """Whether all coordinates but NaN are within limits; needs no memory of its own."""
+    lowest, highest = np.fmin.reduce(array, axis=None), np.fmax.reduce(array, axis=None)
+    return not (lowest < -MAX_COORDINATE or highest > MAX_COORDINATE)
+
+
+def _refuse(
+    bad: NDArray[np.bool_],
+    what: str,
+    tracks: Tracks,
+    rows: NDArray[np.integer] | None,
+    source: str,
+) -> None:
+    if bad.any():
+        frame = int(np.argmax(bad))
+        raise DataError(
+            f"{source}: expected {what}, but {int(bad.sum())} of {len(bad)} frames have none that "
+            f"a recording could have (first: {_where(tracks, frame, rows)}); correct or remove "
+            "them."
+        )
+
+
+def _check_times(tracks: Tracks, rows: NDArray[np.integer] | None, source: str) -> None:
+    same = tracks.larva_index[1:] == tracks.larva_index[:-1]
+    twice = same & (tracks.t[1:] == tracks.t[:-1])
+    if twice.any():
+        frame = int(np.argmax(twice)) + 1
+        raise DataError(
+            f"{source}: a larva is in one place at a time, but {int(twice.sum())} frames come "
+            f"twice (first: {_where(tracks, frame, rows)}); remove the duplicates."
+        )
+
+
+def _where(tracks: Tracks, frame: int, rows: NDArray[np.integer] | None) -> str:
+    larva = tracks.larvae[tracks.larva_index[frame]]
+    place = "" if rows is None else f", row {rows[frame]}"
+    return f"larva {larva!r} at {tracks.t[frame]:g} s{place}"
+
+
+def _order(index: NDArray[np.int32], t: NDArray[np.float64]) -> NDArray[np.int64] | None:
+    """Order by larva and time; None where the frames are in it already."""
+    same = index[1:] == index[:-1]
+    if bool(((index[1:] > index[:-1]) | (same & (t[1:] >= t[:-1]))).all()):
+        return None
+    return np.lexsort((t, index))
+
+
+def _without_unused(tracks: Tracks) -> Tracks:
+    used = np.bincount(tracks.larva_index, minlength=len(tracks.larvae)) > 0
+    if used.all():
+        return tracks
+    larvae = tuple(larva for larva, keep in zip(tracks.larvae, used, strict=True) if keep)
+    index = (np.cumsum(used) - 1).astype(np.int32)[tracks.larva_index]
+    return replace(tracks, larvae=larvae, larva_index=index)
+
+
+def _frozen(tracks: Tracks) -> Tracks:
+    return replace(
+        tracks,
+        larva_index=_read_only(tracks.larva_index),
+        t=_read_only(tracks.t),
+        midline=None if tracks.midline is None else _read_only(tracks.midline),
+        centroid=None if tracks.centroid is None else _read_only(tracks.centroid),
+        state=None if tracks.state is None else _read_only(tracks.state),
+        features=MappingProxyType({n: _read_only(x) for n, x in tracks.features.items()}),
+    )
+
+
+def _read_only(array: NDArray) -> NDArray:
+    view = array.view()  # the caller may go on writing to its own array
+    view.flags.writeable = False
+    return view
