@@ -195,8 +195,7 @@ def check_states(ethogram: Ethogram, pairs: dict[str, str | None]) -> tuple[str,
     controls = sorted({c for c in pairs.values() if c is not None})
     if not controls:
         return ()
-    genotype = ethogram.assays["genotype"].to_numpy()[ethogram.assay_index]
-    is_control = np.isin(genotype, controls)
+    is_control = ethogram.assays["genotype"].isin(controls).to_numpy(bool)[ethogram.assay_index]
     in_control = set(np.unique(ethogram.state[is_control]))
     in_lines = set(np.unique(ethogram.state[~is_control]))
     unseen = [ethogram.states[s] for s in sorted(in_lines - in_control)]

@@ -110,14 +110,20 @@ def _shift(counted: Counted, task: LineTask) -> tuple[NDArray[np.float64], NDArr
     return change, np.sqrt(np.where(variance > 0, variance, np.inf))
 
 
-def cell_table(
+Columns = dict[str, NDArray[Any]]
+
+CELL_TEXT = ("genotype", "line", "effector", "control", "protocol", "window", "from", "to")
+"""Columns of a table of cells that hold text."""
+
+
+def line_cells(
     counted: Counted,
     row: Mapping[str, Any],
     task: LineTask,
     outcome: LineOutcome,
     p_adjusted: NDArray[np.float64] | None = None,
-) -> pd.DataFrame:
-    """Return the cells of one line, every window: counts, probabilities, difference, z."""
+) -> list[Columns]:
+    """Return the cells of one line, window by window: counts, probabilities, difference, z."""
     blank = np.full_like(outcome.z, np.nan)
     parts = []
     for w, window in enumerate(counted.windows):
@@ -130,12 +136,11 @@ def cell_table(
                     counted.units.trials[units, w].sum(axis=0),
                 )
             )
-        part = cells(counted.states, sides[0], sides[1], row, window.name)
         first = w == 0
-        part["z"] = (outcome.z if first else blank).ravel()
-        part["p_adjusted"] = (p_adjusted if first and p_adjusted is not None else blank).ravel()
-        parts.append(part)
-    return pd.concat(parts, ignore_index=True)
+        z = outcome.z if first else blank
+        p = p_adjusted if first and p_adjusted is not None else blank
+        parts.append(cells(counted.states, sides[0], sides[1], row, window.name, z, p))
+    return parts
 
 
 def cells(
@@ -144,18 +149,35 @@ def cells(
     control: tuple[NDArray[np.number], NDArray[np.number]],
     row: Mapping[str, Any],
     window: str,
-) -> pd.DataFrame:
-    """Return one row per cell; each side is counts (from, to) and what they are out of (from,)."""
+    z: NDArray[np.float64],
+    p_adjusted: NDArray[np.float64],
+) -> Columns:
+    """Return columns with one value per cell.
+
+    Each side is counts (from, to) and what they are out of (from,).
+    """
     k = len(states)
     p, q = shares(*line), shares(*control)
-    identity = {c: row[c] for c in ("genotype", "line", "effector", "control", "protocol")}
-    table = pd.DataFrame(identity, index=range(k * k)).astype("str")
-    table["window"] = window
-    table["from"], table["to"] = np.repeat(states, k), np.tile(states, k)
-    table["n_line"], table["n_control"] = (side[0].ravel().astype(int) for side in (line, control))
-    table["p_line"], table["p_control"] = p.ravel(), q.ravel()
-    table["difference"] = (p - q).ravel()
-    return table
+    named = {c: row[c] for c in ("genotype", "line", "effector", "control", "protocol")}
+    text = {c: np.full(k * k, v, dtype=object) for c, v in (named | {"window": window}).items()}
+    return {
+        **text,
+        "from": np.repeat(np.array(states, dtype=object), k),
+        "to": np.tile(np.array(states, dtype=object), k),
+        "n_line": line[0].ravel().astype(np.int64),
+        "n_control": control[0].ravel().astype(np.int64),
+        "p_line": p.ravel(),
+        "p_control": q.ravel(),
+        "difference": (p - q).ravel(),
+        "z": z.ravel(),
+        "p_adjusted": p_adjusted.ravel(),
+    }
+
+
+def cell_table(parts: Sequence[Columns]) -> pd.DataFrame:
+    """Put the cells of many lines and windows into one table, made at once: it is long."""
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return pd.DataFrame(joined).astype(dict.fromkeys(CELL_TEXT, "str"))
 
 
 def unit_table(counted: Counted, by_name: Mapping[str, Any]) -> pd.DataFrame:

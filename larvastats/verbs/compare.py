@@ -124,7 +124,7 @@ def _against_control(
     row |= tables.outcome_columns(outcome, options, kind) | tables.top_cell(counted, task, outcome)
     note = tables.with_floor(row, options)
     p_cells = cell_p(task) if row["p_value"] <= options.alpha else None
-    changed = tables.cell_table(counted, row, task, outcome, p_cells)
+    changed = tables.cell_table(tables.line_cells(counted, row, task, outcome, p_cells))
     units = tables.unit_table(counted, {genotype: (task, outcome)})
     place = " in change " if counted.is_contrast else " in "
     return HTest(
@@ -279,7 +279,8 @@ def _paired_cells(counted: Counted, units: NDArray[np.int64], genotype: str) -> 
     }
     totals = counts.sum(axis=0)
     one, two = ((side, side.sum(axis=-1)) for side in totals)
-    table = tables.cells(counted.states, one, two, row, counted.window_name)
-    table["z"] = cells.scores(counts[:, 0], counts[:, 1]).ravel()
-    table["p_adjusted"] = np.nan
-    return table[list(TRANSITION_COLUMNS)]
+    z = cells.scores(counts[:, 0], counts[:, 1])
+    columns = tables.cells(
+        counted.states, one, two, row, counted.window_name, z, np.full_like(z, np.nan)
+    )
+    return tables.cell_table([columns])[list(TRANSITION_COLUMNS)]

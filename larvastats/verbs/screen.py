@@ -198,8 +198,8 @@ def _cells(counted: Counted, rows, by_name, rejected) -> pd.DataFrame:  # type: 
         if row["genotype"] in by_name:
             task, outcome = by_name[row["genotype"]]
             p = cell_p(task) if row["genotype"] in rejected else None
-            parts.append(tables.cell_table(counted, row, task, outcome, p))
-    return pd.concat(parts, ignore_index=True)
+            parts += tables.line_cells(counted, row, task, outcome, p)
+    return tables.cell_table(parts)
 
 
 def design_text(
