@@ -160,13 +160,16 @@ def _ethogram(store: Path, rows: Sequence[Row]) -> Ethogram:
         }
     )
     table = _read_bouts(store, rows)
+    t_start, t_stop = table.column("t_start").to_numpy(), table.column("t_stop").to_numpy()
+    missing = any(column.null_count for column in table.columns)
+    if missing or not (np.isfinite(t_start).all() and np.isfinite(t_stop).all()):
+        raise _damaged(store, "values are missing in files of bouts")
     index = _positions(table, rows, larvae)
     codes, names = _codes(table, "state")
     place = {name: code for code, name in enumerate(states)}
     state = np.array([place.get(name, -1) for name in names], dtype=np.int16)[codes]
     if (index < 0).any() or (state < 0).any():
         raise _damaged(store, "bouts and index name different larvae or states")
-    t_start, t_stop = table.column("t_start").to_numpy(), table.column("t_stop").to_numpy()
     assays = _assays(rows)
     return Ethogram.build(states, index, state, t_start, t_stop, larvae, assays, str(store))
 
@@ -181,6 +184,7 @@ def _read_bouts(store: Path, rows: Sequence[Row]) -> pa.Table:
     files = [str(store / row["bouts"]) for row in rows]
     try:
         table = dataset.dataset(files, schema=schema, format=layout).to_table(columns=columns)
+        table.validate(full=True)  # text that is no UTF-8
     except (OSError, pa.ArrowException, ValueError) as error:
         raise _damaged(store, str(error).splitlines()[0]) from error
     if len(table) != sum(row["n_bouts"] for row in rows):

@@ -197,6 +197,11 @@ def locked(store: Path) -> Iterator[None]:
                 f"{store}: another ingest is writing this store; wait until it has ended, or "
                 "choose another store."
             ) from error
+        except OSError as error:
+            raise DataError(
+                f"{store}: its file system cannot lock files ({error.strerror or error}); choose "
+                "a store on another one."
+            ) from error
         yield
     finally:
         os.close(handle)

@@ -127,27 +127,42 @@ def read_index(store: Path) -> list[Row]:
     with reading(path):
         try:
             table = parquet.ParquetFile(path).read()
+            columns = {name: table.column(name).to_pylist() for name in table.column_names}
         except (pa.ArrowException, ValueError) as error:
-            raise DataError(
-                f"{path}: the index of the store is damaged ({str(error).splitlines()[0]}); "
-                "remove this file and ingest the recordings again."
-            ) from error
-    lacking = [name for name in SCHEMA.names if name not in table.column_names]
+            raise _damaged(path, str(error).splitlines()[0]) from error
+    lacking = [name for name in SCHEMA.names if name not in columns]
     if lacking:
-        raise DataError(
-            f"{path}: expected the index of a store, but column {lacking[0]} is missing; remove "
-            "this file and ingest the recordings again."
-        )
-    extra = [name for name in table.column_names if name.startswith(COVARIATE)]
-    rows = table.select(SCHEMA.names).to_pylist()
-    covariates = table.select(extra).to_pylist() if extra else [{}] * len(rows)
-    for row, values in zip(rows, covariates, strict=True):
-        row["covariates"] = {
-            name.removeprefix(COVARIATE): value
-            for name, value in values.items()
-            if value is not None
-        }
+        raise _damaged(path, f"column {lacking[0]} is missing")
+    rows = [_row(columns, number) for number in range(len(table))]
+    if not all(_is_whole(row) for row in rows):
+        raise _damaged(path, "values are missing")
     return rows
+
+
+def _row(columns: Mapping[str, Sequence[Any]], number: int) -> Row:
+    row = {name: columns[name][number] for name in SCHEMA.names}
+    extra = {n: v[number] for n, v in columns.items() if n.startswith(COVARIATE)}
+    known = {n.removeprefix(COVARIATE): v for n, v in extra.items() if v is not None}
+    return row | {"covariates": known}
+
+
+def _is_whole(row: Row) -> bool:
+    """Whether a row has what every row, or every row with bouts, must have."""
+    needed = ["status", "source"]
+    if row["status"] == OK:
+        needed += ["assay", "line", "size", "modified", "checksum", "format", "options", "states",
+                   "larvae", "n_larvae", "n_bouts", "seconds", "bouts", "bouts_size",
+                   "bouts_checksum"]  # fmt: skip
+    return all(row[name] is not None for name in needed) and None not in (
+        *(row["states"] or ()), *(row["larvae"] or ())
+    )  # fmt: skip
+
+
+def _damaged(path: Path, how: str) -> DataError:
+    return DataError(
+        f"{path}: the index of the store is damaged ({how}); remove this file and ingest the "
+        "recordings again."
+    )
 
 
 def write_index(store: Path, rows: Sequence[Row]) -> None:

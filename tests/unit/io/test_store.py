@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import shutil
+import tempfile
+from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
@@ -11,13 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from larvastats.errors import DataError, UsageError
+from larvastats.errors import DataError, LarvastatsError, UsageError
 from larvastats.ethogram import Ethogram
 from larvastats.io import tidy
 from larvastats.io.ingest import ingest
 from larvastats.io.source import load
 from larvastats.io.store import is_store, read_store, store_checksum
-from larvastats.io.store_files import make_store, safe_name, write_file
+from larvastats.io.store_files import locked, make_store, safe_name, write_file
 from larvastats.io.store_index import (
     OK,
     column_of,
@@ -189,6 +193,31 @@ def test_damaged_bouts_are_a_sentence(store, content):
         load(store)
 
 
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pristine")
+    BOUTS.to_parquet(folder / "bouts.parquet")
+    ingest(folder / "bouts.parquet", folder / "store")
+    return folder / "store"
+
+
+@given(st.integers(0, 2), st.lists(st.tuples(st.floats(0, 1), st.integers(1, 255)), min_size=1))
+def test_flipped_bytes_are_a_sentence_or_do_no_harm(pristine, which, flips):
+    with tempfile.TemporaryDirectory() as folder:
+        mine = Path(shutil.copytree(pristine, Path(folder, "store")))
+        path = [mine / "assays.parquet", *sorted((mine / "bouts").iterdir())][which]
+        content = bytearray(path.read_bytes())
+        for place, change in flips:
+            content[int(place * (len(content) - 1))] ^= change
+        path.write_bytes(content)
+        try:
+            ethogram = load(mine)
+        except LarvastatsError as error:
+            assert str(mine) in str(error)
+        else:
+            assert ethogram.n_bouts <= len(BOUTS)
+
+
 def test_bouts_of_another_assay_are_a_sentence(store):
     one, two = sorted((store / "bouts").iterdir())
     one_bytes, two_bytes = one.read_bytes(), two.read_bytes()
@@ -228,6 +257,15 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch)
     with pytest.raises(DataError, match="No space left on device"):
         write_file(path, b"new")
     assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_system_without_locks_is_a_sentence(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(DataError, match="cannot lock files"), locked(tmp_path):
+        pass
 
 
 def test_a_store_is_made_only_where_nothing_is(tmp_path):
