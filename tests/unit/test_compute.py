@@ -46,7 +46,7 @@ def test_jobs_must_be_a_whole_number(jobs):
 
 
 def test_a_killed_process_is_a_sentence():
-    with pytest.raises(DataError, match="one of 2 processes was killed.*memory.*--jobs"):
+    with pytest.raises(DataError, match=r"one of 2 processes was killed.*memory.*--jobs"):
         compute.run(die, [1, 2], jobs=2, description="lines")
 
 
