@@ -251,5 +251,9 @@ def _verdict(table: pd.DataFrame, options: Options, disjoint: int) -> str:
     if main["high"] < main["level"]:
         return f"This screen is careful: {said}."
     if main["high"] > WIDE * main["level"]:
-        return f"Too few controls to tell: {said}, and {disjoint} of them share no plate."
+        lines = "pseudo-line" if disjoint == 1 else "pseudo-lines"
+        return (
+            f"Too few controls to tell: {said}, and no more than {disjoint} {lines} can be drawn "
+            "without sharing a plate."
+        )
     return f"This screen keeps its error: {said}."
