@@ -156,22 +156,24 @@ def test_a_line_that_responds_more_is_found_by_the_contrast(simulated, plan, rej
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("sizes", "highest"),
+    ("sizes", "exact", "approx"),
     [
-        ({}, 0.07),
-        ({"larvae": 8, "control_larvae": 40}, 0.08),
-        ({"vial_sd": 0.3}, 0.07),
-        ({"dates": 4, "controls": 2}, 0.07),
-        ({"dates": 2, "plates": 3, "controls": 6}, 0.07),
-        ({"plates": 4, "controls": 4, **UNDATED}, 0.065),
-        ({"plates": 4, "controls": 12, "larvae": 8, "control_larvae": 40, **UNDATED}, 0.09),
+        ({}, 0.07, 0.07),
+        ({"larvae": 8, "control_larvae": 40}, 0.08, 0.08),
+        ({"dates": 4, "controls": 2}, 0.07, 0.07),
+        ({"dates": 2, "plates": 3, "controls": 6}, 0.07, 0.07),
+        # vials that scatter twice as much as plates: plates of a date are then no longer
+        # exchangeable, and relabelling them errs where the F of the dates does not
+        ({"vial_sd": 0.3, "plate_sd": 0.15}, 0.1, 0.065),
+        ({"plates": 4, "controls": 4, **UNDATED}, 0.05, 0.065),
+        ({"plates": 4, "controls": 8, "larvae": 8, "control_larvae": 40, **UNDATED}, 0.08, 0.09),
     ],
     ids=str,
 )
-def test_sizes_over_many_lines(simulated, plan, rejected, sizes, highest):
+def test_sizes_over_many_lines(simulated, plan, sizes, exact, approx):
     tables = [screen(simulated(plan(lines=500, **sizes), seed=100 + s), **QUICK).table
               for s in range(4)]  # fmt: skip
-    for p in ("p_exact", "p_approx"):
+    for p, highest in (("p_exact", exact), ("p_approx", approx)):
         values = np.concatenate([t[p] for t in tables])
-        assert np.mean(values <= 0.05 + 1e-12) <= highest, (p, np.mean(values <= 0.05 + 1e-12))
-        assert np.mean(values <= 0.01 + 1e-12) <= 0.025, (p, np.mean(values <= 0.01 + 1e-12))
+        shares = [np.mean(values <= level + 1e-12) for level in (0.05, 0.01)]
+        assert shares[0] <= highest and shares[1] <= 0.03, (p, shares)
