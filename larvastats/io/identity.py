@@ -85,7 +85,9 @@ def settle(
     notes: tuple[str, ...] = ()
     known = given or identify(path)
     if known is None:
-        known = replace(make_identity("", own_line, "", "", own_id), assay=own_id)
+        own = make_identity("", "", "", "", own_id) if STAMP.fullmatch(own_id) else None
+        date, time = (own.date, own.time) if own else (None, None)
+        known = AssayIdentity("", own_line, "", "", date, time, own_id)
     stamp = known.assay.rpartition("/")[2]
     if own_id != stamp and STAMP.fullmatch(own_id) and STAMP.fullmatch(stamp):
         notes = (

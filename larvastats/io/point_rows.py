@@ -1,9 +1,10 @@
 """Rows of numbers separated by blanks, as Choreography writes them, block by block.
 
 A row is ``t x y x y ...`` or, in one file for all larvae, ``date_time id t x y x y ...``. Memory
-holds some blocks of the file and what the caller keeps of them. Blocks that Choreography wrote go
-through :mod:`larvastats.io.fixed_point`, several at a time; any other block (tabs, several blanks,
-more or fewer decimals, NaN) goes through a slower parser, which also says what is wrong.
+holds some blocks of the file and what the caller keeps of them. Blocks as Choreography writes them
+go through machine code (:mod:`larvastats.io.compiled_rows`) or, without numba, through NumPy
+(:mod:`larvastats.io.fixed_point`), several at a time; any other block (tabs, several blanks, NaN)
+goes through a slower parser, which also says what is wrong.
 """
 
 from __future__ import annotations
@@ -23,13 +24,20 @@ from numpy.typing import NDArray
 
 from larvastats.errors import DataError
 from larvastats.io import fixed_point
+from larvastats.io.compiled_rows import Parser, compiled, parse_block
 from larvastats.io.files import AnyPath, open_plain, reading
 
-BLOCK_BYTES = 1 << 17
-"""Bytes parsed at a time; larger blocks leave the processor's cache and are slower."""
+BLOCK_BYTES = 1 << 20
+"""Bytes read at a time."""
+
+PIECE_BYTES = 1 << 18
+"""Bytes parsed at a time; larger pieces leave the processor's cache and are slower."""
 
 MAX_ROW_BYTES = 1 << 20
 """Longest row; an outline of fifty thousand points would fit."""
+
+COMPILE_FROM = 1 << 23
+"""Bytes of a file from which on machine code is loaded, if it is not yet."""
 
 THREADS = min(4, os.cpu_count() or 1)
 """Blocks parsed at the same time."""
@@ -88,7 +96,7 @@ def read_rows(path: AnyPath, stamp: str | None) -> Iterator[Rows]:
     expected = None if stamp is None else stamp.encode()
     next_row = 1
     with reading(path), open_plain(path) as file:
-        for block, parsed in _parsed(whole_rows(file), expected):
+        for block, parsed in _parsed(whole_rows(file), expected, _parser(path)):
             check_finished(block, path, next_row)
             rows = parsed or _careful(block, path, expected, next_row)
             yield replace(rows, row=rows.row + next_row)
@@ -143,17 +151,19 @@ def check_finished(block: bytes, path: AnyPath, row: int) -> None:
     )
 
 
-def _parsed(blocks: Iterator[bytes], stamp: bytes | None) -> Iterator[tuple[bytes, Rows | None]]:
-    """Parse blocks in threads (NumPy lets go of the interpreter while it counts), in order."""
+def _parsed(
+    blocks: Iterator[bytes], stamp: bytes | None, parser: Parser | None
+) -> Iterator[tuple[bytes, Rows | None]]:
+    """Parse blocks in order, in threads: NumPy and machine code let go of the interpreter."""
     start = list(islice(blocks, 2))
     if len(start) < 2:  # not worth a thread
-        yield from ((block, _fast(block, stamp)) for block in start)
+        yield from ((block, _fast(block, stamp, parser)) for block in start)
         return
     blocks = chain(start, blocks)
     with ThreadPoolExecutor(THREADS) as pool:
         waiting: deque[tuple[bytes, Future[Rows | None]]] = deque()
         for block in blocks:
-            waiting.append((block, pool.submit(_fast, block, stamp)))
+            waiting.append((block, pool.submit(_fast, block, stamp, parser)))
             if len(waiting) > 2 * THREADS:
                 block, future = waiting.popleft()
                 yield block, future.result()
@@ -161,9 +171,50 @@ def _parsed(blocks: Iterator[bytes], stamp: bytes | None) -> Iterator[tuple[byte
             yield block, future.result()
 
 
-def _fast(block: bytes, stamp: bytes | None) -> Rows | None:
+def _parser(path: AnyPath) -> Parser | None:
+    """Machine code, where it is there and the file is worth the seconds it takes to load."""
+    worth = os.path.getsize(path) >= COMPILE_FROM or compiled.cache_info().currsize > 0
+    return compiled() if worth else None
+
+
+def _fast(block: bytes, stamp: bytes | None, parser: Parser | None) -> Rows | None:
     """Parse a block in which all is as usual; None where it is not."""
-    text = fixed_point.padded(block)
+    if not block.endswith(b"\n"):
+        return None
+    if parser is not None:
+        return _by_bytes(block, stamp, parser)
+    parts, start = [], 0
+    while start < len(block):
+        stop = block.rfind(b"\n", start, start + PIECE_BYTES) + 1 or block.find(b"\n", start) + 1
+        part = _by_words(block[start:stop], stamp)
+        if part is None:
+            return None
+        parts.append(part)
+        start = stop
+    larva = None if stamp is None else np.concatenate([part.larva for part in parts])
+    count = np.concatenate([part.count for part in parts])
+    values = np.concatenate([part.values for part in parts])
+    return Rows(np.arange(len(count)), larva, count, values, len(count))
+
+
+def _by_bytes(block: bytes, stamp: bytes | None, parser: Parser) -> Rows | None:
+    """Parse rows byte by byte, in machine code."""
+    parsed = parse_block(block, 0 if stamp is None else _LEAD, parser)
+    if parsed is None:
+        return None
+    values, count, runs = parsed
+    larva = None
+    if stamp is not None:
+        numbers = _lead_numbers(block, runs[:, 1], runs[:, 2] - 1, stamp)
+        if numbers is None:
+            return None
+        larva = np.repeat(numbers, np.diff(runs[:, 0], append=len(count)))
+    return Rows(np.arange(len(count)), larva, count, values, len(count))
+
+
+def _by_words(piece: bytes, stamp: bytes | None) -> Rows | None:
+    """Parse some rows many numbers at a time, by NumPy."""
+    text = fixed_point.padded(piece)
     characters = np.frombuffer(text, np.uint8)
     is_end = characters == ord("\n")
     between = characters == ord(" ")
@@ -171,7 +222,7 @@ def _fast(block: bytes, stamp: bytes | None) -> Rows | None:
     gaps = np.flatnonzero(between)
     count = _cells_per_row(gaps, is_end)
     lead = 0 if stamp is None else _LEAD
-    if not len(count) or count.min() <= lead:
+    if count.min() <= lead:
         return None
     first = np.cumsum(count) - count
     larva = None
@@ -187,13 +238,13 @@ def _fast(block: bytes, stamp: bytes | None) -> Rows | None:
         values = values.reshape(len(count), -1)[:, lead:].ravel()
     elif lead:
         values = np.delete(values, leading)
-    return Rows(np.arange(len(count)), larva, count - lead, values, len(count))
+    return Rows(first, larva, count - lead, values, len(count))
 
 
 def _cells_per_row(gaps: Positions, is_end: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Cells in each row, shape (row,), from the gaps around cells and which of them end rows."""
     n_rows = int(np.count_nonzero(is_end))
-    per_row, rest = divmod(len(gaps) - 1, max(n_rows, 1))
+    per_row, rest = divmod(len(gaps) - 1, n_rows)
     if per_row and not rest and is_end[gaps[per_row::per_row]].all():
         return np.full(n_rows, per_row)
     return np.diff(np.searchsorted(gaps, np.flatnonzero(is_end)), prepend=0)
@@ -217,13 +268,21 @@ def _larvae(
     np.not_equal(leads[1:], leads[:-1], out=differs[1:])
     differs[1:] |= size[1:] != size[:-1]
     runs = np.flatnonzero(differs)
-    numbers = np.empty(len(runs), dtype=np.int64)
-    for i, (a, b) in enumerate(zip(start[runs].tolist(), stop[runs].tolist(), strict=True)):
+    numbers = _lead_numbers(text, start[runs], stop[runs], stamp)
+    return None if numbers is None else np.repeat(numbers, np.diff(runs, append=len(start)))
+
+
+def _lead_numbers(
+    text: bytes, start: Positions, stop: Positions, stamp: bytes
+) -> NDArray[np.int64] | None:
+    """Return the larvae's numbers from cells ``date_time id``; None where one is not as usual."""
+    numbers = np.empty(len(start), dtype=np.int64)
+    for i, (a, b) in enumerate(zip(start.tolist(), stop.tolist(), strict=True)):
         own_stamp, _, digits = text[a:b].partition(b" ")
         if own_stamp != stamp or not _NUMBER.fullmatch(digits):
             return None
         numbers[i] = int(digits)
-    return np.repeat(numbers, np.diff(runs, append=len(start)))
+    return numbers
 
 
 # -- the slow way, with complaints -----------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Choreography's files: written and read back, by both layouts, and refused with a sentence."""
 
+import functools
 import gzip
 import re
 
@@ -9,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from larvastats.errors import DataError, UsageError
-from larvastats.io import choreography, fixed_point, point_rows
+from larvastats.io import choreography, compiled_rows, fixed_point, point_rows
 from larvastats.io.contours import Contours
 from larvastats.io.paths import make_identity
 from larvastats.io.point_rows import read_rows
@@ -67,50 +68,105 @@ def row(larva=1, t=0.0, points=11, stamp=STAMP, shift=0.0):
     return f"{stamp} {larva:05d} {t:.3f} {xy}\n"
 
 
-# Numbers of three decimals.
+# Two ways to parse what is as usual.
 
 
-def parse(cells):
-    """Values of cells in one row, by the fast way only."""
-    block = " ".join(cells).encode() + b"\n"
-    text = fixed_point.padded(block)
+def by_words(cells):
+    """Values of the cells of one row by NumPy; None where that way gives up."""
+    text = fixed_point.padded(" ".join(cells).encode() + b"\n")
     characters = np.frombuffer(text, np.uint8)
     gaps = np.flatnonzero((characters == ord(" ")) | (characters == ord("\n")))
     return fixed_point.decimals(text, gaps, gaps[:0])
 
 
+def by_bytes(cells):
+    """The same by the loop that numba compiles."""
+    parsed = compiled_rows.parse_block(" ".join(cells).encode() + b"\n", 0)
+    return None if parsed is None else parsed[0]
+
+
 @given(st.lists(st.integers(-9_999_999, 9_999_999), min_size=1, max_size=60))
 @example([0, 1, -1, 9_999_999, -9_999_999, 10, 100, 1000, 9999, 10_000])
-def test_the_fast_way_gives_what_float_gives(thousandths):
+def test_both_give_what_float_gives(thousandths):
     cells = [f"{'-' * (n < 0)}{abs(n) // 1000}.{abs(n) % 1000:03d}" for n in thousandths]
-    assert parse(cells).tolist() == [float(cell) for cell in cells]
+    expected = [float(cell) for cell in cells]
+    assert by_words(cells).tolist() == expected
+    assert by_bytes(cells).tolist() == expected
 
 
-@given(st.text(alphabet="0123456789.-+ex,/:;n", min_size=1, max_size=10))
-@example("12,345")
-@example("12-345")
-@example("12/345")
-@example("12345")
-@example("1.2345")
-@example("1.23")
-@example(".123")
-@example("12345.678")
-@example("--1.234")
-@example("1-.234")
-@example("1.2.34")
-def test_the_fast_way_takes_nothing_else(cell):
+CELLS = st.text(alphabet="0123456789.-+ex,/:;n", min_size=1, max_size=18)
+ODD = ["12,345", "12-345", "12/345", "12345", "1.2345", "1.23", ".123", "1.", "-", ".",
+       "-.5", "12345.678", "--1.234", "1-.234", "1.2.34", "0123456789.12345",
+       "123456789.1234567"]  # fmt: skip
+
+
+@pytest.mark.parametrize("cell", ODD)
+def test_odd_cells(cell):
+    is_as_usual(cell)
+
+
+@given(CELLS)
+def test_neither_takes_anything_else(cell):
+    is_as_usual(cell)
+
+
+def is_as_usual(cell):
     digits = cell.removeprefix("-")
     left, _, right = digits.partition(".")
-    usual = "." in digits and len(right) == 3 and 1 <= len(left) <= 4 and (left + right).isdigit()
-    found = parse(["1.000", cell])
+    plain = digits.count(".") <= 1 and (left + right).isdigit()
+    found = by_words(["1.000", cell])
+    usual = plain and "." in digits and len(right) == 3 and 1 <= len(left) <= 4
     assert (found is not None) == usual
-    if usual:
-        assert found[1] == float(cell)
+    assert found is None or found[1] == float(cell)
+    found = by_bytes(["1.000", cell])
+    assert (found is not None) == (plain and len(left + right) <= 15)
+    assert found is None or found[1] == float(cell)
+
+
+@pytest.mark.parametrize(
+    "rows", ["", "\n", " 1.000\n", "1.000  2.000\n", "1.000 \n", "1.000\t2.000\n", "1.0\r\n",
+             "nan\n", "1e3\n"],
+)  # fmt: skip
+def test_rows_that_are_not_as_usual(rows):
+    parsed = compiled_rows.parse_block(rows.encode(), 0)
+    assert parsed is None or not len(parsed[0])
+    stamped = "".join(f"{STAMP} 1 {line}\n" for line in rows.split("\n")[:-1])
+    parsed = compiled_rows.parse_block(stamped.encode(), 2)
+    assert parsed is None or not len(parsed[0])
+    assert compiled_rows.parse_block(f"{STAMP} 1\n".encode(), 2) is None
+
+
+def test_machine_code_is_loaded_for_large_files_and_kept(tmp_path, monkeypatch):
+    asked = []
+
+    @functools.cache
+    def compiled():
+        asked.append(True)
+        return compiled_rows.parse
+
+    monkeypatch.setattr(point_rows, "compiled", compiled)
+    tracks = example_tracks()
+    path = write_both(tracks, tmp_path)
+    assert same(choreography.read(path), tracks)
+    assert not asked
+    monkeypatch.setattr(point_rows, "COMPILE_FROM", 1000)
+    assert same(choreography.read(path), tracks)
+    monkeypatch.setattr(point_rows, "COMPILE_FROM", 1 << 40)
+    assert same(choreography.read(path), tracks)
+    assert asked == [True]
 
 
 # Round trips.
 
 
+@pytest.fixture(params=["words", "bytes"])
+def way(request, monkeypatch):
+    """Read by NumPy, or by the loop for numba."""
+    if request.param == "bytes":
+        monkeypatch.setattr(point_rows, "_parser", lambda path: compiled_rows.parse)
+
+
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("negative", [False, True])
 def test_one_file_for_all_larvae(tmp_path, negative):
     tracks = example_tracks(negative=negative)
@@ -138,6 +194,7 @@ def test_files_as_they_stand_are_written_again_byte_for_byte(tmp_path):
     assert again.read_text().count("\n") == 120
 
 
+@pytest.mark.usefixtures("way")
 def test_one_file_per_larva(tmp_path):
     tracks = example_tracks()
     written = choreography.write_objects(tracks, tmp_path, STAMP)
@@ -156,8 +213,11 @@ def test_gzipped_files(tmp_path):
     assert same(choreography.read(tmp_path / f"{STAMP}.spine.gz"), tracks)
 
 
-def test_many_blocks_in_any_order_of_rows(tmp_path, monkeypatch):
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("piece", [100, 700, 1 << 18])
+def test_many_blocks_in_any_order_of_rows(tmp_path, monkeypatch, piece):
     monkeypatch.setattr(point_rows, "BLOCK_BYTES", 1500)
+    monkeypatch.setattr(point_rows, "PIECE_BYTES", piece)
     tracks = example_tracks(5, 60)
     path = write_both(tracks, tmp_path)
     assert same(choreography.read(path), tracks)
@@ -178,6 +238,7 @@ def test_identity_comes_from_the_folders(tmp_path):
     assert "recorded at 20150701_105504, its path says 20160101_000000" in moved.notes[0]
 
 
+@pytest.mark.usefixtures("way")
 def test_leading_zeros_of_larvae_do_not_count(tmp_path):
     assert reads(tmp_path, row(512)).larvae == ("512",)
     assert reads(tmp_path, row().replace("00001", "0")).larvae == ("0",)
@@ -396,6 +457,7 @@ REFUSED = {
 }  # fmt: skip
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("case", REFUSED)
 def test_damaged_spines_are_refused(tmp_path, case):
     content, words = REFUSED[case]

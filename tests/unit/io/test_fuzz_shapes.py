@@ -57,7 +57,7 @@ FORMATS = {
 }
 TOKENS = [
     b"", b" ", b",", b"\t", b"\n", b"\r\n", b"-", b"--1.000", b"1e999", b"NaN", b"inf", b"\xff",
-    b"..", b"\0" * 9, b"9" * 30, b".", b"[", b"]", b"{", b'"', b"../", b"null", b"true", b"99", b" " * 40,
+    b"..", b"\0" * 9, b"9" * 30, b".", b"[", b"]", b"{", b"../", b"null", b"true", b"99", b" " * 40,
     b"20150701_105505 ", b"\xef\xbb\xbf", b'{"runs":', b"\x1f\x8b\x08",
 ]  # fmt: skip
 

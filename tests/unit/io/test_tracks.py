@@ -277,6 +277,8 @@ def test_identity_comes_from_caller_path_and_file(tmp_path):
     assert "recorded at 20160101_000000, its path says 20150701_105504" in notes[0]
     known, notes = settle("x.spine", None, None, "20160101_000000", own_line="E")
     assert (known.assay, known.date, known.line) == ("20160101_000000", "20160101", "E")
+    digits = settle("x.spine", None, None, "9" * 40)[0]
+    assert (digits.assay, digits.date) == ("9" * 40, None)
     known, _ = settle(path, IDENTITY, None, "dish")
     assert known == IDENTITY
 
