@@ -42,6 +42,7 @@ __all__ = [
 SPINE_POINTS = 11
 """Points of a spine by default; tells spines from outlines where the file's name does not."""
 
+_KINDS = ("spine", "outline")
 _OBJECT_ROW = re.compile(rb"\s*[-+0-9.eE]+(?:[ \t]+[-+0-9.eEnNaA]+){4,}[ \t]*\r?\n")
 
 
@@ -97,7 +98,8 @@ def read(
         spines and outlines without a common moment.
     """
     recording = _recording(Path(path))
-    parts = [read_points(files, kind) for kind, files in _kinds(recording) if files]
+    files = dict(zip(_KINDS, (recording.spine, recording.outline), strict=True))
+    parts = [read_points(own, kind) for kind, own in files.items() if own]
     stamps = {part.stamp for part in parts} - {""}
     if len(stamps) > 1:
         raise DataError(
@@ -132,14 +134,14 @@ def _recording(path: Path) -> Recording:
     head = read_head(path, HEAD_BYTES)
     match = NAME.fullmatch(path.name)
     if match and match["kind"].casefold() != "dat":
-        return next(r for r in recordings(path.parent) if r.prefix == match["prefix"])
+        own = [r for r in recordings(path.parent) if r.prefix == match["prefix"]]
+        kind = match["kind"].casefold()
+        if not own:  # a hidden file belongs to nothing
+            return Recording(match["prefix"], *((path,) if k == kind else () for k in _KINDS))
+        return own[0]
     rows = [line.split() for line in head.split(b"\n")[:-1]]
     is_spine = bool(rows) and all(len(row) == 3 + 2 * SPINE_POINTS for row in rows)
     return Recording(path.stem, spine=(path,)) if is_spine else Recording(path.stem, (), (path,))
-
-
-def _kinds(recording: Recording) -> tuple[tuple[str, tuple[Path, ...]], ...]:
-    return ("spine", recording.spine), ("outline", recording.outline)
 
 
 # -- putting files together ------------------------------------------------------------------------

@@ -177,7 +177,8 @@ def _files(path: Path) -> tuple[str, tuple[Path, ...]]:
             f"{path}: expected a name <dish>_<larva>.csv, which says whose file it is; restore the "
             "name."
         )
-    return match["dish"], dishes(path.parent)[match["dish"]]
+    # a hidden file belongs to no dish but its own
+    return match["dish"], dishes(path.parent).get(match["dish"], (path,))
 
 
 def _larvae(files: Sequence[Path], lengths: Sequence[int]) -> tuple[list[str], NDArray[np.int64]]:

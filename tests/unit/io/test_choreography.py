@@ -315,6 +315,14 @@ def test_without_an_ending_the_content_decides(tmp_path):
         assert (choreography.read(copy).midline is not None) == has_midline
 
 
+def test_a_hidden_file_stands_alone(tmp_path):
+    tracks = example_tracks()
+    path = write_both(tracks, tmp_path)
+    for ending in (".spine", ".outline"):
+        hidden = path.with_suffix(ending).rename(tmp_path / f".x{ending}")
+        assert (choreography.read(hidden).midline is None) == (ending == ".outline")
+
+
 def test_nothing_in_common_is_refused(tmp_path):
     path = write_both(example_tracks(1, 5), tmp_path)
     path.write_text(path.read_text().replace(" 00007 ", " 00008 "))

@@ -98,6 +98,8 @@ def test_a_folder_of_two_dishes(tmp_path):
     with pytest.raises(DataError, match=r"of one dish, but found those of 2 \('dish01', 'dish02'"):
         schleyer.read(tmp_path)
     assert schleyer.read(tmp_path / "dish02_1.csv").identity.assay == "dish02"
+    hidden = saved(tmp_path, ".dish03_1.csv", text(values([1])))
+    assert schleyer.read(hidden).n_frames == 1
 
 
 GOOD = text(values([1, 2, 3]))
