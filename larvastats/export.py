@@ -332,7 +332,7 @@ def _move(files: Sequence[Path], target: Path) -> list[Path]:
     for path in files:
         os.replace(path, target / path.name)
         moved.append(target / path.name)
-    for name in earlier - {path.name for path in files}:
+    for name in earlier - {path.name for path in sorted(files)}:
         (target / name).unlink(missing_ok=True)
     _force_to_disk(target)
     return moved

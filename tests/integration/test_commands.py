@@ -63,7 +63,7 @@ def test_screen_writes_what_it_prints(cli, simulated, tmp_path):
     provenance = json.loads((out / "provenance.json").read_text(encoding="utf-8"))
     assert provenance["seed"] == 7
     assert provenance["design"]["protocol"] == PROTOCOL
-    assert provenance["checksum"] and provenance["command"].startswith("larvastats ")
+    assert provenance["checksum"] and provenance["command"].startswith("larvastats")
     assert "screen.csv" in provenance["files"]
 
 

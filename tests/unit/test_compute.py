@@ -94,7 +94,7 @@ def test_ctrl_c_ends_waiting_work_and_its_processes(tmp_path):
         assert process.stdout.readline() == "napping\n"
         started = time.monotonic()
         os.killpg(process.pid, signal.SIGINT)
-        _, err = process.communicate(timeout=60)
-    assert time.monotonic() - started < 20  # all naps together would take 80 s
+        _, err = process.communicate(timeout=300)
+    assert time.monotonic() - started < 60  # all naps together would take 80 s
     assert process.returncode != 0
     assert err.count("Traceback") == 1 and "KeyboardInterrupt" in err
