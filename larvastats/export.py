@@ -332,7 +332,7 @@ def _move(files: Sequence[Path], target: Path) -> list[Path]:
     for path in files:
         os.replace(path, target / path.name)
         moved.append(target / path.name)
-    for name in earlier - {path.name for path in sorted(files)}:
+    for name in earlier - {path.name for path in files}:
         (target / name).unlink(missing_ok=True)
     _force_to_disk(target)
     return moved
@@ -373,7 +373,7 @@ def provenance(result: Any, command: str | None, files: Sequence[Path]) -> dict[
     calibration = getattr(result, "calibration", None)
     if calibration is not None:
         out["calibration"] = calibration.verdict
-    out["files"] = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    out["files"] = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(files)}
     return out
 
 
