@@ -373,7 +373,9 @@ def provenance(result: Any, command: str | None, files: Sequence[Path]) -> dict[
     calibration = getattr(result, "calibration", None)
     if calibration is not None:
         out["calibration"] = calibration.verdict
-    out["files"] = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(files)}
+    out["files"] = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(files)
+    }
     return out
 
 
