@@ -92,7 +92,8 @@ def run(
     try:
         with _pool(jobs) as pool:
             chunk = max(1, len(tasks) // (8 * jobs))
-            results = pool.map(function, tasks, chunksize=chunk)
+            with _interrupts_held():
+                results = pool.map(function, tasks, chunksize=chunk)
             return list(track(results, description, len(tasks), progress))
     except BrokenProcessPool as error:
         raise DataError(
@@ -116,6 +117,22 @@ def _pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back for a moment, and from the processes that are started meanwhile for good.
+
+    A terminal sends it to every process: one that is still starting would die of it, aloud.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _start_worker() -> None:
