@@ -37,11 +37,12 @@ Store = Annotated[
     ),
 ]
 Keep = Annotated[
-    Literal["bouts"],
+    Literal["bouts", "features", "midline", "contour"],
     typer.Option(
         "--keep",
         rich_help_panel=o.DATA,
-        help="What to keep of a recording. This version keeps bouts.",
+        help="What to keep of a recording: its bouts; also speed, length and other series; also "
+        "midlines; also outlines (by far the largest).",
     ),
 ]
 
@@ -52,7 +53,7 @@ def ingest(
     format: o.Format = "auto",
     labels: o.Labels = "large",
     min_bout: o.MinBout = 0.0,
-    keep: Keep = "bouts",
+    keep: Keep = "features",
     exclude: o.Exclude = None,
     fps: o.Fps = None,
     px_per_mm: o.PxPerMm = None,

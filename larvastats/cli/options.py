@@ -45,12 +45,15 @@ Gap = Annotated[
 ]  # fmt: skip
 Format = Annotated[
     str,
-    _option("--format", DATA, "Read only files of this format (tidy, trx, fimtrack); by default "
-            "their content decides."),
+    _option("--format", DATA, "Read only files of this format (trx, fimtrack, choreography, "
+            "schleyer, larvatagger, tidy); by default their content decides."),
 ]  # fmt: skip
 Labels = Annotated[
-    str, _option("--labels", DATA, "Which labels of trx.mat files: large, all or strong.")
-]
+    str,
+    _option("--labels", DATA, "Where actions come from: large, all or strong labels of trx.mat; a "
+            "table or label file of many recordings; or the name of label files beside them.",
+            metavar="large|all|strong|FILE"),
+]  # fmt: skip
 MinBout = Annotated[
     float,
     _option("--min-bout", DATA, "Absorb bouts shorter than this many seconds into their "

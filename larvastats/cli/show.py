@@ -138,11 +138,11 @@ def info(result: SourceInfo) -> None:
         typer.echo(f"{repr(result).rstrip()}\n\nAssays by date\n{by_date}\n")
         return
     console = _console()
-    t = result.totals
-    size = (f"{t['n_assays']} assays, {t['n_larvae']} larvae, {t['n_bouts']} bouts, "
-            f"{t['hours']:.1f} larva-hours")  # fmt: skip
     console.print(_title(result.source))
-    console.print(_pairs([("holds", size), ("states", ", ".join(t["states"]))]))
+    pairs = [("holds", result.size_text), ("states", ", ".join(result.totals["states"]) or "none")]
+    if result.shapes_text:
+        pairs.append(("shapes", result.shapes_text))
+    console.print(_pairs(pairs))
     for row in result.protocols.itertuples():
         console.print("", *_protocol(result, row, console), sep="\n")
     for part in _notes(result.notes):

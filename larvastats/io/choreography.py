@@ -26,7 +26,14 @@ import numpy as np
 
 from larvastats.errors import DataError, LarvastatsError
 from larvastats.io.choreography_dat import DAT_UNITS, read_dat
-from larvastats.io.choreography_files import HEAD_BYTES, NAME, ONE_FILE, Recording, recordings
+from larvastats.io.choreography_files import (
+    HEAD_BYTES,
+    NAME,
+    ONE_FILE,
+    Recording,
+    recordings,
+    stamp_of,
+)
 from larvastats.io.choreography_points import read_points
 from larvastats.io.choreography_write import write_dat, write_objects, write_outline, write_spine
 from larvastats.io.files import AnyPath, read_head
@@ -68,6 +75,7 @@ def read(
     identity: AssayIdentity | None = None,
     line: str | None = None,
     columns: Sequence[str] | None = None,
+    outlines: bool = True,
 ) -> Tracks:
     """Read a recording: its spines, its outlines, or both.
 
@@ -82,6 +90,8 @@ def read(
         Line, or line@effector, of the larvae; by default that of `identity`, else none.
     columns : sequence of str, optional
         Columns of the ``.dat`` files; without them, these files are not read.
+    outlines : bool
+        Whether to read outlines too where there are spines; they are most of the bytes.
 
     Returns
     -------
@@ -98,6 +108,8 @@ def read(
         spines and outlines without a common moment.
     """
     recording = _recording(Path(path))
+    if not outlines and recording.spine:
+        recording = replace(recording, outline=())
     files = dict(zip(_KINDS, (recording.spine, recording.outline), strict=True))
     parts = [read_points(own, kind) for kind, own in files.items() if own]
     stamps = {part.stamp for part in parts} - {""}
@@ -115,6 +127,24 @@ def read(
         dat = read_dat(recording.dat, columns, identity=known)
         merged = _with_features(merged, dat)
     return replace(merged, notes=notes + merged.notes)
+
+
+def identity_of(path: AnyPath, identity: AssayIdentity | None = None) -> AssayIdentity:
+    """Say who is in a recording, without reading more than the first row of a file.
+
+    Parameters
+    ----------
+    path, identity
+        As :func:`read`.
+
+    Raises
+    ------
+    UsageError, DataError
+        The file does not exist, is empty, or cannot be read.
+    """
+    recording = _recording(Path(path))
+    first = (recording.spine or recording.outline)[0]
+    return settle(first, identity, None, stamp_of(first) or recording.prefix)[0]
 
 
 # -- files of a recording --------------------------------------------------------------------------

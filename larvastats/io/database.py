@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
 
 import pandas as pd
 
@@ -15,31 +14,22 @@ from larvastats.errors import DataError
 from larvastats.ethogram import Ethogram
 from larvastats.io.exclusion import Exclusion
 from larvastats.io.files import AnyPath
+from larvastats.io.formats import (
+    Content,
+    Options,
+    choose_reader,
+    read_recording,
+    recordings_in,
+)
 from larvastats.io.paths import AssayIdentity, identify, walk_database
+from larvastats.io.recordings import Recording
 from larvastats.protocol import canonical_protocol
 
 LAYOUT = "<tracker>/<line>@<effector>/<protocol>/<date_time>/<file>"
 
 
-class Format(Protocol):
-    """What a reader must tell of itself."""
-
-    @property
-    def name(self) -> str:
-        """Name of the format."""
-        ...
-
-    @property
-    def names_line(self) -> bool:
-        """Whether the file itself names the line of its larvae."""
-        ...
-
-
-F = TypeVar("F", bound=Format)
-
-
 @dataclass(slots=True)
-class _Report(Generic[F]):
+class _Report:
     """What has been read so far, and what has not."""
 
     root: Path
@@ -48,30 +38,21 @@ class _Report(Generic[F]):
     origin: dict[str, Path] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    n_files: int = 0
+    n_recordings: int = 0
     others: list[Path] = field(default_factory=list)
     unnamed: list[Path] = field(default_factory=list)
 
 
 def read_database(
-    root: AnyPath,
-    choose: Callable[[AnyPath], F | None],
-    read: Callable[[F, AnyPath, AssayIdentity | None], Ethogram],
-    exclusion: Exclusion | None = None,
-    *,
-    progress: bool = False,
+    root: AnyPath, options: Options, *, progress: bool = False
 ) -> tuple[Ethogram, tuple[str, ...], frozenset[str]]:
-    """Read every recording below a directory.
+    """Read the actions of every recording below a directory.
 
     Parameters
     ----------
     root : path
-    choose : callable
-        Format of a file, or None when it is no recording.
-    read : callable
-        Takes the format, the file and the identity that its path gives.
-    exclusion : Exclusion, optional
-        Files of assays on this list are not even opened.
+    options : Options
+        Recordings of assays on its list are not even opened.
     progress : bool
         Draw a progress bar.
 
@@ -79,7 +60,7 @@ def read_database(
     -------
     ethogram : Ethogram
     notes : tuple of str
-        Files that could not be read and why, assays that came twice, contradictions between a
+        Recordings that could not be read and why, assays that came twice, contradictions between a
         path and what the file says.
     formats : frozenset of str
         Names of the formats that occurred.
@@ -91,43 +72,43 @@ def read_database(
     DataError
         There is no recording, or none can be read.
     """
-    report: _Report[F] = _Report(Path(root))
-    files = list(walk_database(root))
-    for path, identity in track(list(wanted(files, root, exclusion)), "reading", None, progress):
-        report.n_files += 1
-        chosen = choose(path)
-        if chosen is None:
-            report.others.append(path)
+    report = _Report(Path(root))
+    found = recordings_in(list(walk_database(root)))
+    choose = choose_reader(options)
+    tasks = list(wanted(found, root, options.exclusion))
+    for recording, identity in track(tasks, "reading", None, progress):
+        report.n_recordings += 1
+        reader = choose(recording)
+        if reader is None:
+            report.others.append(recording.path)
             continue
-        report.formats.add(chosen.name)
+        report.formats.add(reader.name)
         try:
-            ethogram = read(chosen, path, identity)
+            content = read_recording(recording, reader, options, identity)
         except DataError as error:
             report.failures.append(str(error))
             continue
-        if identity is None and not chosen.names_line:
-            report.unnamed.append(path)
-        _add(report, path, identity, ethogram)
-    return _result(report, len(files))
+        _add(report, recording.path, identity, content)
+    return _result(report, len(found))
 
 
 def wanted(
-    files: list[Path], root: AnyPath | None, exclusion: Exclusion | None
-) -> Iterator[tuple[Path, AssayIdentity | None]]:
-    """Files with the identity of their paths, without those of excluded assays."""
-    for path in files:
-        identity = identify(path, root)
+    recordings: list[Recording], root: AnyPath | None, exclusion: Exclusion | None
+) -> Iterator[tuple[Recording, AssayIdentity | None]]:
+    """Yield recordings with the identity of their paths, without those of excluded assays."""
+    for recording in recordings:
+        identity = identify(recording.first, root)
         if identity is not None and exclusion is not None:
             stamp = identity.assay.rpartition("/")[2]
             if exclusion.covers(identity.assay, stamp):
                 continue
-        yield path, identity
+        yield recording, identity
 
 
-def _add(
-    report: _Report[F], path: Path, identity: AssayIdentity | None, ethogram: Ethogram
-) -> None:
+def _add(report: _Report, path: Path, identity: AssayIdentity | None, content: Content) -> None:
     """Keep a recording unless one of its assays was read already."""
+    ethogram = content.ethogram
+    assert ethogram is not None  # shapes were not asked for
     for assay in ethogram.assays["assay"]:
         if assay in report.origin:
             report.failures.append(
@@ -137,6 +118,9 @@ def _add(
             return
     report.origin |= {assay: path for assay in ethogram.assays["assay"]}
     report.parts.append(ethogram)
+    report.notes.extend(content.notes)
+    if content.unnamed:
+        report.unnamed.append(path)
     if identity is not None:
         report.notes.extend(contradictions(path, identity, ethogram.assays))
 
@@ -156,7 +140,7 @@ def contradictions(path: Path, identity: AssayIdentity, assays: pd.DataFrame) ->
     return said
 
 
-def _result(report: _Report[F], n_found: int) -> tuple[Ethogram, tuple[str, ...], frozenset[str]]:
+def _result(report: _Report, n_found: int) -> tuple[Ethogram, tuple[str, ...], frozenset[str]]:
     if not report.parts:
         raise DataError(_why_nothing(report, n_found))
     notes = [f"Left out: {failure}" for failure in report.failures] + report.notes
@@ -181,9 +165,9 @@ def unnamed_note(paths: Sequence[AnyPath]) -> str:
     )
 
 
-def _why_nothing(report: _Report[F], n_found: int) -> str:
+def _why_nothing(report: _Report, n_found: int) -> str:
     """Sentence for a directory without a readable recording."""
-    if n_found and not report.n_files:
+    if n_found and not report.n_recordings:
         return f"{report.root}: every recording is to be left out; shorten the list."
     failed = len(report.failures)
     if failed:
@@ -192,6 +176,6 @@ def _why_nothing(report: _Report[F], n_found: int) -> str:
     else:
         found, first = f"{n_found} files, none of them one" if n_found else "no file at all", ""
     return (
-        f"{report.root}: expected a database with recordings (trx.mat, csv, parquet) as {LAYOUT}, "
+        f"{report.root}: expected a database with recordings as {LAYOUT}, "
         f"but found: {found}; give the database's own directory.{first}"
     )

@@ -35,6 +35,7 @@ from larvastats.errors import DataError, LarvastatsError, UsageError
 from larvastats.ethogram import Ethogram
 from larvastats.io.columns import with_identity
 from larvastats.io.files import AnyPath, open_plain, read_head, reading
+from larvastats.io.labelling import NoLabelsError
 from larvastats.io.paths import AssayIdentity, identify
 
 Rule = tuple[str, Mapping[str, float]]
@@ -119,7 +120,9 @@ def read(
     features = _read_features(path, wanted)
     table = _states(features, mapping, fps)
     if not len(table) or not table["state"].notna().any():
-        raise DataError(f"{path}: expected frames that fit a rule of the mapping, but none does.")
+        raise NoLabelsError(
+            f"{path}: expected frames that fit a rule of the mapping, but none does."
+        )
     table = with_identity(table, _identity(path, line, identity or identify(path)))
     return merge_short(Ethogram.from_frames(table, source=str(path)), min_bout)
 
@@ -128,6 +131,11 @@ def stem(path: AnyPath) -> str:
     """Return a file's name without ``.csv`` or ``.csv.gz``."""
     name = Path(path).name
     return re.sub(r"(?:\.(?:csv|tsv|txt))?(?:\.gz)?$", "", name, flags=re.IGNORECASE) or name
+
+
+def identity_of(path: AnyPath, identity: AssayIdentity | None = None) -> AssayIdentity:
+    """Say who is in a table: what the path says, else the file's name."""
+    return _identity(path, None, identity or identify(path))
 
 
 def _identity(path: AnyPath, line: str | None, by_path: AssayIdentity | None) -> AssayIdentity:

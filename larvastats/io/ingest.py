@@ -8,30 +8,37 @@ the next one, which goes on from there.
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
-
-import numpy as np
-import pandas as pd
-from pyarrow import parquet
 
 from larvastats import __version__
 from larvastats.combine import check_min_bout, merge_short
 from larvastats.compute import run
 from larvastats.errors import DataError, LarvastatsError, UsageError
-from larvastats.ethogram import Ethogram
+from larvastats.io.assay_parts import Part, parts_of, shapes_to_read, without_assays
 from larvastats.io.database import contradictions, unnamed_note, wanted
 from larvastats.io.exclusion import Exclusion, names_of
-from larvastats.io.files import AnyPath, read_head, reading, sha256
+from larvastats.io.files import AnyPath, read_head
+from larvastats.io.formats import (
+    READERS,
+    Content,
+    Options,
+    Reader,
+    check_options,
+    choose_reader,
+    read_recording,
+    recording_of,
+    recordings_in,
+)
 from larvastats.io.paths import AssayIdentity, walk_database
-from larvastats.io.source import Options, Reader, check_options, choose_reader
-from larvastats.io.store import bouts_table
+from larvastats.io.recordings import Recording, still_there
 from larvastats.io.store_files import (
+    BOUTS,
+    TRACKS,
     holds,
     is_store,
     locked,
@@ -39,7 +46,7 @@ from larvastats.io.store_files import (
     new_pending,
     pending,
     tidy_up,
-    write_bouts_file,
+    write_part,
 )
 from larvastats.io.store_index import (
     OK,
@@ -48,18 +55,11 @@ from larvastats.io.store_index import (
     Rows,
     by_source,
     failed,
-    plain_value,
     read_state,
     settle,
     write_index,
     write_verdict,
 )
-
-KEEP = ("bouts",)
-"""What a store can keep of a recording."""
-
-_READ_BY = {"trx": ("labels",), "fimtrack": ("fps",), "tidy": ("exclude",)}
-"""Options that change what a format's files give; of other formats all of them do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +102,19 @@ class IngestReport:
 class _Task:
     """One recording, and all that its verdict depends on."""
 
-    path: Path
+    recording: Recording
     identity: AssayIdentity | None
     options: Options
     min_bout: float
+    keep: str
     store: Path
     folder: Path
     known: tuple[Row, ...]
+
+    @property
+    def name(self) -> str:
+        """What the index calls the recording."""
+        return str(self.recording.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +134,7 @@ def ingest(
     min_bout: float = 0.0,
     fps: float | None = None,
     px_per_mm: float | None = None,
-    keep: str = "bouts",
+    keep: str = "features",
     exclude: AnyPath | None = None,
     jobs: int = 1,
     progress: bool = False,
@@ -136,24 +142,23 @@ def ingest(
     """Read recordings into a store; see :func:`larvastats.verbs.ingest.ingest`."""
     options = check_options(format, labels, fps, px_per_mm, exclude, progress=False)
     check_min_bout(min_bout)
-    if keep not in KEEP:
-        raise UsageError(f"--keep must be {' or '.join(KEEP)}, but is {keep!r}.")
+    shapes_to_read(keep)
     source, store = Path(os.path.abspath(source)), Path(store)
-    files = _recordings(source, store)
+    found = _recordings(source, store)
     make_store(store)
     with locked(store):
         state = _recovered(store)
         folder = new_pending(store)
         root = source if source.is_dir() else None
-        chosen = dict(wanted(files, root, options.exclusion))
         tasks = [
-            _Task(path, identity, options, min_bout, store, folder, tuple(state.get(str(path), ())))
-            for path, identity in chosen.items()
-        ]
+            _Task(recording, identity, options, min_bout, keep, store, folder,
+                  tuple(state.get(str(recording.path), ())))
+            for recording, identity in wanted(found, root, options.exclusion)
+        ]  # fmt: skip
         todo = [task for task in tasks if not _unchanged(task)]
         outcomes = run(_ingest_one, todo, jobs=jobs, description="ingesting", progress=progress)
-        kinds = {str(t.path): o.kind for t, o in zip(todo, outcomes, strict=True)}
-        gone = {str(path) for path in files if path not in chosen}
+        kinds = {t.name: o.kind for t, o in zip(todo, outcomes, strict=True)}
+        gone = {str(recording.path) for recording in found} - {task.name for task in tasks}
         gone |= {path for path, kind in kinds.items() if kind == "excluded"}
         rows = _commit(store, gone)
     if options.exclusion is not None:
@@ -161,15 +166,16 @@ def ingest(
     return _report(store, rows, tasks, kinds, options.exclusion)
 
 
-def _recordings(source: Path, store: Path) -> list[Path]:
+def _recordings(source: Path, store: Path) -> list[Recording]:
     """Files that may be recordings; never those of the store itself."""
     if is_store(source):
         raise UsageError(f"{source}: expected recordings, but this is a store already.")
     if not source.is_dir():
         read_head(source, 1)  # a missing or forbidden file
-        return [source]
+        return [recording_of(source)]
     inside = store.resolve()
-    return [p for p in walk_database(source) if not p.resolve().is_relative_to(inside)]
+    files = [p for p in walk_database(source) if not p.resolve().is_relative_to(inside)]
+    return recordings_in(files)
 
 
 def _recovered(store: Path) -> Rows:
@@ -188,9 +194,9 @@ def _commit(store: Path, gone: Collection[str]) -> list[Row]:
 
 
 def _settled(store: Path, state: Rows) -> list[Row]:
-    rows = settle(state, lambda source: Path(source).exists())
+    rows = settle(state, still_there)
     write_index(store, rows)
-    tidy_up(store, {row["bouts"] for row in rows if row["status"] == OK})
+    tidy_up(store, {row[kind] for row in rows for kind in (BOUTS, TRACKS) if row[kind]})
     return rows
 
 
@@ -202,11 +208,11 @@ def _unchanged(task: _Task) -> bool:
     if not _as_asked(task):
         return False
     try:
-        stat = task.path.stat()
-    except OSError:
+        now = task.recording.size_and_time()
+    except LarvastatsError:
         return False
     first = task.known[0]
-    return (stat.st_size, stat.st_mtime_ns) == (first["size"], first["modified"])
+    return now == (first["size"], first["modified"])
 
 
 def _as_asked(task: _Task) -> bool:
@@ -214,10 +220,18 @@ def _as_asked(task: _Task) -> bool:
     return bool(task.known) and all(
         row["status"] == OK
         and row["options"] == _options_text(task, row["format"])
+        and row["files"] == _file_names(task)
         and task.options.format in ("auto", row["format"])
-        and holds(task.store, row["bouts"], row["bouts_size"])
+        and all(row[k] is None or holds(task.store, row[k], row[f"{k}_size"]) for k in _KINDS)
         for row in task.known
     )
+
+
+_KINDS = (BOUTS, TRACKS)
+
+
+def _file_names(task: _Task) -> list[str]:
+    return [file.name for file in task.recording.all_files]
 
 
 def _options_text(task: _Task, format: str) -> str:
@@ -225,41 +239,44 @@ def _options_text(task: _Task, format: str) -> str:
     exclusion = task.options.exclusion
     entries = "\n".join(exclusion.entries) if exclusion else ""
     said = {
-        "labels": task.options.labels,
+        "labels": task.options.labels.fingerprint,
         "fps": task.options.fps,
+        "px_per_mm": task.options.px_per_mm,
         "exclude": entries and hashlib.sha256(entries.encode()).hexdigest()[:12],
     }
-    names = _READ_BY.get(format, tuple(said))
+    reader = next((reader for reader in READERS if reader.name == format), None)
+    names = tuple(said) if reader is None else reader.depends_on
     chosen = [f"{name}={said[name]}" for name in names if said[name] not in (None, "")]
+    if reader is None or reader.tracks is not None:
+        chosen.append(f"keep={task.keep}")
     return " ".join([f"min_bout={task.min_bout:g}", *chosen])
 
 
 def _ingest_one(task: _Task) -> _Outcome:
-    """Read a recording, write its bouts and then its verdict."""
+    """Read a recording, write what is kept of it and then its verdict."""
     blank = _blank(task)
     met: frozenset[str] = frozenset()
     try:
-        with reading(task.path):
-            stat = task.path.stat()
-        reader = choose_reader(task.options)(task.path)
+        before = task.recording.size_and_time()
+        reader = choose_reader(task.options)(task.recording)
         if reader is None:
             return _Outcome("other")
         blank |= {"format": reader.name, "options": _options_text(task, reader.name)}
-        blank |= {"size": stat.st_size, "modified": stat.st_mtime_ns}
-        blank["checksum"] = sha256(task.path)
+        blank |= {"size": before[0], "modified": before[1], "files": _file_names(task)}
+        blank["checksum"] = task.recording.checksum()
         if _as_asked(task) and task.known[0]["checksum"] == blank["checksum"]:
             return _Outcome("same")
-        ethogram, met, note = _read(task, reader)
-        if ethogram is None:
+        content, met, note = _read(task, reader)
+        if content is None:
             return _Outcome("excluded", met)
-        parts = list(_parts(ethogram, blank | {"note": note}))
-        _check_still(task.path, stat)
+        parts = list(parts_of(content, blank | {"note": note}, task.keep))
+        _check_still(task.recording, before)
     except LarvastatsError as error:
-        parts = [(failed(blank, str(error)), b"")]
+        parts = [Part(failed(blank, str(error)), {})]
     except Exception as error:  # one damaged file must not keep the others out: it is named
-        parts = [(failed(blank, _unexpected(task.path, error)), b"")]
-    rows = [_kept(task.store, row, content) for row, content in parts]
-    name = hashlib.sha256(str(task.path).encode("utf-8", "surrogateescape")).hexdigest()[:32]
+        parts = [Part(failed(blank, _unexpected(task.recording.path, error)), {})]
+    rows = [_kept(task.store, part) for part in parts]
+    name = hashlib.sha256(task.name.encode("utf-8", "surrogateescape")).hexdigest()[:32]
     write_verdict(task.folder, name, rows)
     return _Outcome("read", met)
 
@@ -267,88 +284,55 @@ def _ingest_one(task: _Task) -> _Outcome:
 def _blank(task: _Task) -> Row:
     """Row of a recording of which nothing but its path is known."""
     row: Row = dict.fromkeys(SCHEMA.names)
-    row |= {"source": str(task.path), "position": 0, "version": __version__, "covariates": {}}
+    row |= {"source": task.name, "position": 0, "version": __version__, "covariates": {}}
     if task.identity is not None:
         identity = ("assay", "line", "effector", "genotype", "protocol", "tracker", "date", "time")
         row |= {name: getattr(task.identity, name) or None for name in identity}
     return row
 
 
-def _read(task: _Task, reader: Reader) -> tuple[Ethogram | None, frozenset[str], str | None]:
-    """Ethogram of a recording (None: to be left out), entries met, and what there is to say."""
-    ethogram = reader.read(task.path, task.options, task.identity)
-    notes = [] if task.identity is None else contradictions(
-        task.path, task.identity, ethogram.assays
-    )  # fmt: skip
-    if task.identity is None and not reader.names_line:
-        notes.append(unnamed_note([task.path]))
-    exclusion = task.options.exclusion
-    if exclusion is None:
-        return merge_short(ethogram, task.min_bout), frozenset(), " ".join(notes) or None
-    keep = [not exclusion.covers(assay, stamp) for assay, stamp in names_of(ethogram)]
-    met = frozenset(exclusion.met)
-    if not any(keep):
-        return None, met, None
-    if not all(keep):
-        notes.append(f"{task.path}: {keep.count(False)} assays left out, as {exclusion.path} says.")
-    return merge_short(ethogram.subset(keep), task.min_bout), met, " ".join(notes) or None
+def _read(task: _Task, reader: Reader) -> tuple[Content | None, frozenset[str], str | None]:
+    """Content of a recording (None: to be left out), entries met, and what there is to say."""
+    path = task.recording.path
+    shapes = shapes_to_read(task.keep)
+    content = read_recording(task.recording, reader, task.options, task.identity, shapes)
+    notes = list(content.notes)
+    if task.identity is not None and content.ethogram is not None:
+        notes += contradictions(path, task.identity, content.ethogram.assays)
+    if content.unnamed:
+        notes.append(unnamed_note([path]))
+    met: frozenset[str] = frozenset()
+    if task.options.exclusion is not None and content.ethogram is not None:
+        exclusion = task.options.exclusion
+        keep = [not exclusion.covers(assay, stamp) for assay, stamp in names_of(content.ethogram)]
+        met = frozenset(exclusion.met)
+        if not any(keep):
+            return None, met, None
+        if not all(keep):
+            n = keep.count(False)
+            notes.append(f"{path}: {n} assays left out, as {exclusion.path} says.")
+            content = without_assays(content, keep)
+    if content.ethogram is not None:
+        content = replace(content, ethogram=merge_short(content.ethogram, task.min_bout))
+    return content, met, " ".join(notes) or None
 
 
-def _parts(ethogram: Ethogram, blank: Row) -> Iterator[tuple[Row, bytes]]:
-    """Row and bouts (as parquet) of every assay."""
-    assay = ethogram.assay_index
-    order = np.argsort(assay, kind="stable")
-    ends = np.searchsorted(assay[order], np.arange(len(ethogram.assays) + 1))
-    larva_assay = ethogram.larvae["assay_index"].to_numpy()
-    for position, described in enumerate(_described(ethogram)):
-        bouts = order[ends[position] : ends[position + 1]]
-        own = np.flatnonzero(larva_assay == position)
-        t_start, t_stop = ethogram.t_start[bouts], ethogram.t_stop[bouts]
-        row = blank | described
-        row |= {
-            "status": OK,
-            "position": position,
-            "n_larvae": len(own),
-            "n_bouts": len(bouts),
-            "seconds": float(np.sum(t_stop - t_start)),
-            "states": list(ethogram.states),
-            "larvae": [str(name) for name in ethogram.larvae["larva"].iloc[own]],
-        }
-        larva = np.searchsorted(own, ethogram.larva_index[bouts])
-        table = bouts_table(
-            row, ethogram.states, larva, ethogram.state[bouts], t_start, t_stop
-        )  # fmt: skip
-        buffer = io.BytesIO()
-        parquet.write_table(table, buffer, compression="zstd")
-        yield row, buffer.getvalue()
+def _kept(store: Path, part: Part) -> Row:
+    """Write the files of an assay, if it has any, and name them in its row."""
+    row = dict(part.row)
+    for folder, content in part.files.items():
+        name, checksum = write_part(store, folder, row["assay"], content)
+        row |= {folder: name, f"{folder}_size": len(content), f"{folder}_checksum": checksum}
+    return row
 
 
-def _described(ethogram: Ethogram) -> Iterator[Row]:
-    """Identity and covariates of every assay."""
-    texts = [name for name in SCHEMA.names[:8]]
-    rest = [name for name in ethogram.assays.columns if name not in texts]
-    for record in ethogram.assays.to_dict("records"):
-        row: Row = {name: None if pd.isna(record[name]) else record[name] for name in texts}
-        values = {str(name): plain_value(record[name]) for name in rest}
-        row["covariates"] = {name: value for name, value in values.items() if value is not None}
-        yield row
-
-
-def _kept(store: Path, row: Row, content: bytes) -> Row:
-    """Write the bouts of a row, if it has any, and name their file in it."""
-    if row["status"] != OK:
-        return row
-    name, checksum = write_bouts_file(store, row["assay"], content)
-    return row | {"bouts": name, "bouts_size": len(content), "bouts_checksum": checksum}
-
-
-def _check_still(path: Path, before: os.stat_result) -> None:
-    """Refuse a file that somebody wrote to while it was read."""
-    with reading(path):
-        now = path.stat()
-    if (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
-        raise DataError(f"{path}: the file changed while it was read; ingest it again when it is "
-                        "complete.")  # fmt: skip
+def _check_still(recording: Recording, before: tuple[int, int]) -> None:
+    """Refuse files that somebody wrote to while they were read."""
+    if recording.size_and_time() != before:
+        raise DataError(
+            f"{recording.path}: the file changed while it was read; ingest it again when it is "
+            "complete."
+        )
 
 
 def _unexpected(path: Path, error: Exception) -> str:
@@ -370,7 +354,7 @@ def _report(
     kinds: Mapping[str, str],
     exclusion: Exclusion | None,
 ) -> IngestReport:
-    known = {str(task.path): task.identity for task in tasks}
+    known = {task.name: task.identity for task in tasks}
     own = {path for path in known if kinds.get(path, "same") in ("read", "same")}
     good = [row for row in rows if row["status"] == OK]
     failures = {r["source"]: r["status"] for r in rows if r["status"] != OK and r["source"] in own}

@@ -19,6 +19,10 @@ CLOCK_SLACK = 5e-4
 _UNDEFINED = "(undefined)"
 
 
+class NoLabelsError(DataError):
+    """A recording that is whole, but does not say what its larvae do."""
+
+
 def frames_to_ethogram(
     frames: pd.DataFrame,
     identity: AssayIdentity,

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -77,13 +77,14 @@ class LabelFile:
         *,
         identity: AssayIdentity | None = None,
         line: str | None = None,
+        own_line: str = "",
         synonyms: Mapping[str, str] | None = None,
         min_bout: float = 0.0,
     ) -> Ethogram:
         """Turn the labels into bouts; parameters, result and errors as :func:`read`."""
         parts = []
         for run in self.runs:
-            known = _identity(self.path, run, identity, line)
+            known = _identity(self.path, run, identity, line, own_line)
             source = str(self.path)
             parts.append(
                 frames_to_ethogram(_frames(run, source), known, synonyms=synonyms, source=source)
@@ -115,10 +116,18 @@ def beside(path: AnyPath) -> tuple[Path, ...]:
     with reading(folder):
         files = sorted(file for file in folder.iterdir() if not file.name.startswith("."))
     usual = [file for file in files if file.name.casefold().endswith(ENDINGS) and sniff(file)]
+    return tuple(most_useful_first(usual))
+
+
+def most_useful_first(files: Iterable[Path]) -> list[Path]:
+    """Order label files: ``predicted.*``, then ``groundtruth.*``, then others by name."""
     first = ("predicted.", "groundtruth.")
-    return tuple(
-        sorted(usual, key=lambda f: [not f.name.casefold().startswith(start) for start in first])
-    )
+
+    def rank(file: Path) -> tuple[bool | str, ...]:
+        name = file.name.casefold()
+        return (*(not name.startswith(start) for start in first), name)
+
+    return sorted(files, key=rank)
 
 
 def load(path: AnyPath) -> LabelFile:
@@ -153,6 +162,7 @@ def read(
     *,
     identity: AssayIdentity | None = None,
     line: str | None = None,
+    own_line: str = "",
     synonyms: Mapping[str, str] | None = None,
     min_bout: float = 0.0,
 ) -> Ethogram:
@@ -165,6 +175,8 @@ def read(
         Supplies what the file does not say itself; by default what the path says.
     line : str, optional
         Line, or line@effector, of the larvae; goes before everything else.
+    own_line : str
+        The line where neither file nor path names one.
     synonyms : mapping of str to str, optional
         The site's words for actions; see :func:`larvastats.vocabulary.rename_states`.
     min_bout : float
@@ -184,7 +196,7 @@ def read(
         As :func:`load`; also if no frame has a state, or nothing names the line.
     """
     return load(path).to_ethogram(
-        identity=identity, line=line, synonyms=synonyms, min_bout=min_bout
+        identity=identity, line=line, own_line=own_line, synonyms=synonyms, min_bout=min_bout
     )
 
 
@@ -210,12 +222,12 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _identity(
-    path: AnyPath, run: Run, given: AssayIdentity | None, line: str | None
+    path: AnyPath, run: Run, given: AssayIdentity | None, line: str | None, own_line: str
 ) -> AssayIdentity:
     """Identity of one recording: the file goes before the path."""
     by_path = given or identify(path)
     own_id = run.id or (by_path.assay.rpartition("/")[2] if by_path else Path(path).stem)
-    known, _ = settle(path, by_path, None, own_id)
+    known, _ = settle(path, by_path, None, own_id, own_line)
     known = replace(known, **run.said)
     return known if line is None else settle(path, known, line, own_id)[0]
 

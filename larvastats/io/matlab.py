@@ -81,7 +81,7 @@ def open_struct(path: AnyPath, name: str, sized_by: str) -> Iterator[Struct]:
     # no lock: the source may lie on a file system that is read only or knows none
     with (
         reading(path),
-        _refusing_damage(path),
+        refusing_damage(path),
         h5py.File(path, "r", locking=False) as file,
     ):
         group = file.get(name)
@@ -95,7 +95,7 @@ def open_struct(path: AnyPath, name: str, sized_by: str) -> Iterator[Struct]:
 
 
 @contextmanager
-def _refusing_damage(path: AnyPath) -> Iterator[None]:
+def refusing_damage(path: AnyPath) -> Iterator[None]:
     """Catch what h5py raises on damaged files: nearly any kind of error, by experience."""
     try:
         yield

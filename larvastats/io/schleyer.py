@@ -52,7 +52,7 @@ UNITS = {
 _WIDTHS = (2 * N_MIDLINE, 2 * N_CONTOUR, 2)
 N_COLUMNS = 1 + sum(_WIDTHS) + len(UNITS)
 
-_NAME = re.compile(r"(?P<dish>.+)_(?P<larva>[0-9]{1,9})\.csv(?:\.gz)?", re.IGNORECASE)
+NAME = re.compile(r"(?P<dish>.+)_(?P<larva>[0-9]{1,9})\.csv(?:\.gz)?", re.IGNORECASE)
 _MISSING = re.compile(rb"(?i:na|nan|)")
 _BETWEEN_CELLS = np.frombuffer(b",\r\n", np.uint8)
 _MAX_ROW = 1 << 14
@@ -92,7 +92,7 @@ def dishes(folder: AnyPath) -> dict[str, tuple[Path, ...]]:
         names = sorted(entry.name for entry in os.scandir(folder) if entry.is_file())
     found: dict[str, list[tuple[int, str]]] = {}
     for name in names:
-        match = None if name.startswith(".") else _NAME.fullmatch(name)
+        match = None if name.startswith(".") else NAME.fullmatch(name)
         if match:
             found.setdefault(match["dish"], []).append((int(match["larva"]), name))
     return {dish: tuple(Path(folder, n) for _, n in sorted(own)) for dish, own in found.items()}
@@ -143,8 +143,7 @@ def read(
     del tables
     if values.size > MAX_VALUES:
         raise DataError(f"{path}: the dish holds more than {MAX_VALUES:,} numbers; split it.")
-    folder = Path(os.path.abspath(files[0])).parent.name
-    known, notes = settle(files[0], identity, line, dish, own_line=folder)
+    known, notes = _identity(files[0], identity, line, dish)
     midline, contour, centroid, measures = np.split(values[:, 1:], np.cumsum(_WIDTHS), axis=1)
     features = dict(zip(UNITS, measures.T, strict=True))
     features["blob_orientation"] = -features["blob_orientation"]
@@ -159,6 +158,19 @@ def read(
     )  # fmt: skip
 
 
+def identity_of(path: AnyPath, identity: AssayIdentity | None = None) -> AssayIdentity:
+    """Say who is in a dish, without reading its files; parameters and errors as :func:`read`."""
+    dish, files = _files(Path(path))
+    return _identity(files[0], identity, None, dish)[0]
+
+
+def _identity(
+    first: Path, given: AssayIdentity | None, line: str | None, dish: str
+) -> tuple[AssayIdentity, tuple[str, ...]]:
+    folder = Path(os.path.abspath(first)).parent.name
+    return settle(first, given, line, dish, own_line=folder)
+
+
 def _files(path: Path) -> tuple[str, tuple[Path, ...]]:
     """Name of the dish, and its files."""
     if path.is_dir():
@@ -171,7 +183,7 @@ def _files(path: Path) -> tuple[str, tuple[Path, ...]]:
             )
         return next(iter(found.items()))
     read_head(path, 1)  # a missing file is no matter of names
-    match = _NAME.fullmatch(path.name)
+    match = NAME.fullmatch(path.name)
     if match is None:
         raise DataError(
             f"{path}: expected a name <dish>_<larva>.csv, which says whose file it is; restore the "
@@ -183,7 +195,7 @@ def _files(path: Path) -> tuple[str, tuple[Path, ...]]:
 
 def _larvae(files: Sequence[Path], lengths: Sequence[int]) -> tuple[list[str], NDArray[np.int64]]:
     """Ids of the larvae, and the larva of every row."""
-    matches = [_NAME.fullmatch(file.name) for file in files]
+    matches = [NAME.fullmatch(file.name) for file in files]
     larvae = [str(int(match["larva"])) for match in matches if match]
     twice = next((i for i in range(1, len(larvae)) if larvae[i] == larvae[i - 1]), None)
     if twice is not None:

@@ -1,14 +1,13 @@
 """SOURCE: whatever recordings come in, an ethogram comes out.
 
 A source is an ethogram, a DataFrame of bouts or frames, a store, a recording's file, or a database
-directory of such files. Openers are tried in order, and within a file or directory readers are;
-a further kind of source or format is one more entry in :data:`OPENERS` or :data:`READERS`.
+directory of such files. Openers are tried in order; a further kind of source is one more entry in
+:data:`OPENERS`, a further format one in :data:`larvastats.io.formats.READERS`.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,73 +17,28 @@ import pandas as pd
 from larvastats.combine import merge_short
 from larvastats.errors import DataError, UsageError
 from larvastats.ethogram import Ethogram
-from larvastats.io import fimtrack, tidy, trx
+from larvastats.io import tidy
 from larvastats.io.checksum import checksum
 from larvastats.io.database import read_database, unnamed_note
-from larvastats.io.exclusion import Exclusion, exclude, read_exclusion
+from larvastats.io.exclusion import exclude
 from larvastats.io.files import AnyPath, read_head
-from larvastats.io.paths import AssayIdentity, identify
+from larvastats.io.formats import (
+    FORMATS,
+    READERS,
+    Options,
+    check_options,
+    choose_reader,
+    read_recording,
+    recording_of,
+)
+from larvastats.io.labels import Labels
+from larvastats.io.paths import identify
 from larvastats.io.store import is_store, read_store
 from larvastats.io.store_index import Row
 
-__all__ = ["OPENERS", "READERS", "checksum", "load", "load_with_report"]
+__all__ = ["OPENERS", "checksum", "load", "load_with_report"]
 
 Notes = tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to read; checked once, before anything is opened."""
-
-    format: str
-    labels: trx.Labels
-    fps: float | None
-    exclusion: Exclusion | None
-    progress: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """A format of recordings.
-
-    Attributes
-    ----------
-    name : str
-    sniff : callable
-        Whether the content of a file is of this format.
-    endings : tuple of str
-        Names of files that are meant to be of this format, whatever their content.
-    names_line : bool
-        Whether the file itself names the line of its larvae.
-    read : callable
-        Takes path, options and the identity that the path gives.
-    """
-
-    name: str
-    sniff: Callable[[AnyPath], bool]
-    endings: tuple[str, ...]
-    names_line: bool
-    read: Callable[[AnyPath, Options, AssayIdentity | None], Ethogram]
-
-
-READERS: tuple[Reader, ...] = (
-    Reader("trx", trx.sniff, (".mat",), True, lambda p, o, i: trx.read(p, o.labels, identity=i)),
-    Reader(
-        "fimtrack",
-        fimtrack.sniff,
-        (),
-        False,
-        lambda p, o, i: fimtrack.read(p, fps=o.fps, identity=i),
-    ),
-    Reader(
-        "tidy",
-        tidy.sniff,
-        (".csv", ".csv.gz", ".tsv", ".tsv.gz", *tidy.PARQUET_SUFFIXES),
-        True,
-        lambda p, o, i: tidy.read(p, identity=i),
-    ),
-)
-"""Formats, in the order in which they are tried; the more telling content comes first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,19 +65,21 @@ def load(
     Parameters
     ----------
     source : Ethogram, DataFrame or path
-        A DataFrame has the columns of :mod:`larvastats.io.tidy`; a path leads to a tidy table, a
-        trx.mat, a FIMTrack table, a directory of such files whose paths give identity (see
+        A DataFrame has the columns of :mod:`larvastats.io.tidy`; a path leads to a recording (see
+        :mod:`larvastats.io.formats`), a directory of recordings whose paths give identity (see
         :mod:`larvastats.io.paths`), or a store (:mod:`larvastats.io.store`).
-    format : {'auto', 'tidy', 'trx', 'fimtrack'}
+    format : {'auto', 'trx', 'fimtrack', 'choreography', 'schleyer', 'larvatagger', 'tidy'}
         Read only files of this format; by default each file's content decides.
-    labels : {'large', 'all', 'strong'}
-        Which labels of trx.mat files to take; see :func:`larvastats.io.trx.read`.
+    labels : str
+        ``large``, ``all`` or ``strong``: which labels of trx.mat files to take, see
+        :func:`larvastats.io.trx.read`; or a file with the labels of many recordings; or the name
+        of label files beside the recordings; see :mod:`larvastats.io.labels`.
     min_bout : float
         Shortest bout to keep, in s; see :func:`larvastats.combine.merge_short`.
     fps : float, optional
         Frame rate of FIMTrack tables, in 1/s.
     px_per_mm : float, optional
-        Scale of FIMTrack tables. States need no lengths: it is checked and not used.
+        Scale of FIMTrack tables. Actions need no lengths: here it is checked and not used.
     exclude : path, optional
         Text file with one assay per line: its id, its ``YYYYMMDD_HHMMSS``, or a pattern of either
         with ``*``, ``?`` or ``[...]``; ``#`` starts a comment. An entry that matches nothing is
@@ -157,9 +113,17 @@ def load_with_report(
     fps: float | None = None,
     px_per_mm: float | None = None,
     exclude: AnyPath | None = None,
+    unlabelled: bool = False,
     progress: bool = False,
 ) -> tuple[Ethogram, Notes]:
     """Read recordings as :func:`load`, and say what was left out or contradicts itself.
+
+    Parameters
+    ----------
+    source, format, labels, min_bout, fps, px_per_mm, exclude, progress
+        As :func:`load`.
+    unlabelled : bool
+        Also take assays of a store that have shapes but no actions; their larvae have no bouts.
 
     Returns
     -------
@@ -173,7 +137,7 @@ def load_with_report(
     UsageError, DataError
         As :func:`load`.
     """
-    options = check_options(format, labels, fps, px_per_mm, exclude, progress)
+    options = check_options(format, labels, fps, px_per_mm, exclude, progress, unlabelled)
     opener = next((opener for opener in OPENERS if opener.accepts(source)), None)
     if opener is None:
         raise UsageError(
@@ -190,25 +154,6 @@ def load_with_report(
 _without = exclude  # the option of the same name hides it where it is needed
 
 
-def check_options(
-    format: str,
-    labels: str,
-    fps: float | None,
-    px_per_mm: float | None,
-    exclude: AnyPath | None,
-    progress: bool,
-) -> Options:
-    """Check how to read, before anything is opened; parameters and errors as :func:`load`."""
-    formats = ("auto", *(reader.name for reader in READERS))
-    if format not in formats:
-        raise UsageError(f"--format must be one of {', '.join(formats)}, but is {format!r}.")
-    for name, value in (("--fps", fps), ("--px-per-mm", px_per_mm)):
-        if value is not None and not (math.isfinite(value) and value > 0):
-            raise UsageError(f"{name} must be a positive number, but is {value}.")
-    exclusion = None if exclude is None else read_exclusion(exclude)
-    return Options(format, trx.check_labels(labels), fps, exclusion, progress)
-
-
 # -- openers ---------------------------------------------------------------------------------------
 
 
@@ -222,7 +167,7 @@ def _open_table(source: pd.DataFrame, options: Options) -> tuple[Ethogram, Notes
 
 
 def _open_store(source: AnyPath, options: Options) -> tuple[Ethogram, Notes]:
-    if options.labels != "large" or options.format != "auto":
+    if options.labels != Labels() or options.format != "auto":
         raise UsageError(
             f"{source} is a store: --labels and --format were chosen when it was made; give them "
             "to larvastats ingest."
@@ -233,35 +178,30 @@ def _open_store(source: AnyPath, options: Options) -> tuple[Ethogram, Notes]:
         stamp = f"{row['date']}_{row['time']}" if row["date"] and row["time"] else None
         return exclusion is None or not exclusion.covers(row["assay"], stamp)
 
-    ethogram, notes = read_store(source, wanted)
+    ethogram, notes = read_store(source, wanted, unlabelled=options.unlabelled)
     return ethogram, notes + _unused(options, frozenset(), f"the store {source}")
 
 
 def _open_directory(source: AnyPath, options: Options) -> tuple[Ethogram, Notes]:
-    ethogram, notes, formats = read_database(
-        source,
-        choose_reader(options),
-        lambda reader, path, identity: reader.read(path, options, identity),
-        options.exclusion,
-        progress=options.progress,
-    )
+    ethogram, notes, formats = read_database(source, options, progress=options.progress)
     return ethogram, notes + _unused(options, formats, str(source))
 
 
 def _open_file(source: AnyPath, options: Options) -> tuple[Ethogram, Notes]:
     read_head(source, 1)  # a missing or forbidden file is no matter of format
-    reader = choose_reader(options)(source)
+    recording = recording_of(source)
+    reader = choose_reader(options)(recording)
     if reader is None:
         raise DataError(
-            f"{source}: expected a tidy csv or parquet, a trx.mat or a FIMTrack csv, but the "
-            "content is none of these; give a recording or a directory of recordings."
+            f"{source}: expected a recording in one of the formats {', '.join(FORMATS[1:])}, but "
+            "the content is none of these; give a recording or a directory of recordings."
         )
-    identity = identify(source)
-    ethogram = reader.read(source, options, identity)
-    notes = _unused(options, frozenset({reader.name}), str(source))
-    if identity is None and not reader.names_line:
-        notes += (unnamed_note([source]),)
-    return ethogram, notes
+    content = read_recording(recording, reader, options, identify(source))
+    assert content.ethogram is not None  # shapes were not asked for
+    notes = content.notes + _unused(options, frozenset({reader.name}), str(source))
+    if content.unnamed:
+        notes += (unnamed_note([recording.path]),)
+    return content.ethogram, notes
 
 
 def _is_directory(source: Any) -> bool:
@@ -282,28 +222,13 @@ OPENERS: tuple[Opener, ...] = (
 """Kinds of source, in the order in which they are tried; a store goes before any directory."""
 
 
-def choose_reader(options: Options) -> Callable[[AnyPath], Reader | None]:
-    """Make the function that picks a file's reader by content, else by its ending."""
-    readers: Sequence[Reader] = [r for r in READERS if options.format in ("auto", r.name)]
-
-    def choose(path: AnyPath) -> Reader | None:
-        name = str(path).casefold()
-        by_content = next((reader for reader in readers if reader.sniff(path)), None)
-        if by_content is not None:
-            return by_content
-        # its reader will say what is wrong with it
-        return next((r for r in readers if r.endings and name.endswith(r.endings)), None)
-
-    return choose
-
-
 def _unused(options: Options, formats: frozenset[str], source: str) -> Notes:
     """Refuse or note options that apply to no file of the source."""
-    if options.labels != "large" and "trx" not in formats:
-        raise UsageError(
-            f"--labels {options.labels} chooses among the labels of trx.mat files, but {source} "
-            "has none."
-        )
+    labels = options.labels
+    taking = {r.name for r in READERS if r.takes_labels} if labels.elsewhere else {"trx"}
+    if labels != Labels() and not taking & formats:
+        kind = "recordings without labels of their own" if labels.elsewhere else "trx.mat files"
+        raise UsageError(f"--labels {labels.text} is about {kind}, but {source} has none.")
     if options.format != "auto" and options.format not in formats:
         raise UsageError(f"--format {options.format} does not fit {source}.")
     if options.fps is not None and "fimtrack" not in formats:

@@ -20,6 +20,7 @@ from pyarrow import dataset
 from larvastats.errors import DataError
 from larvastats.ethogram import Ethogram
 from larvastats.io.files import AnyPath
+from larvastats.io.recordings import still_there
 from larvastats.io.store_files import check_version, is_store
 from larvastats.io.store_index import OK, Row, column_of, read_state, settle
 from larvastats.tabular import complete_assays
@@ -41,7 +42,7 @@ BOUTS_SCHEMA = pa.schema(
 
 
 def read_store(
-    store: AnyPath, wanted: Callable[[Row], bool] | None = None
+    store: AnyPath, wanted: Callable[[Row], bool] | None = None, *, unlabelled: bool = False
 ) -> tuple[Ethogram, tuple[str, ...]]:
     """Read the bouts of a store, or of some of its assays.
 
@@ -51,6 +52,8 @@ def read_store(
     wanted : callable, optional
         Takes a row of the index and tells whether to read that assay; files of the others are not
         opened.
+    unlabelled : bool
+        Also take assays that have shapes but no actions; their larvae have no bouts.
 
     Returns
     -------
@@ -66,13 +69,20 @@ def read_store(
     """
     store = Path(store)
     rows = store_rows(store)
-    good = [row for row in rows if row["status"] == OK and (wanted is None or wanted(row))]
+    asked = [row for row in rows if row["status"] == OK and (wanted is None or wanted(row))]
+    good = [row for row in asked if row["states"] or unlabelled]
     if not good:
-        raise DataError(_why_nothing(store, rows))
+        raise DataError(_why_nothing(store, rows, len(asked)))
     # a recording has one status, and one note, for all of its assays
     failed = {row["source"]: row["status"] for row in rows if row["status"] != OK}
     said = {row["source"]: row["note"] for row in good if row["note"]}
     notes = [f"Left out: {reason}" for reason in failed.values()]
+    if len(good) < len(asked):
+        first = next(row["assay"] for row in asked if not row["states"])
+        notes.append(
+            f"{len(asked) - len(good)} assays have shapes but no actions, such as {first!r}: left "
+            "out here."
+        )
     return _ethogram(store, good), (*notes, *said.values())
 
 
@@ -85,7 +95,7 @@ def store_rows(store: Path) -> list[Row]:
         The index is damaged, or the store is of another version.
     """
     check_version(store)
-    return settle(read_state(store), lambda source: Path(source).exists())
+    return settle(read_state(store), still_there)
 
 
 def store_checksum(store: AnyPath) -> str:
@@ -96,13 +106,19 @@ def store_checksum(store: AnyPath) -> str:
     digest = hashlib.sha256()
     good = [row for row in store_rows(Path(store)) if row["status"] == OK]
     for row in sorted(good, key=lambda row: row["assay"]):
-        parts = (row["assay"], row["bouts_checksum"], *row["states"], "", *row["larvae"])
+        sums = (row["bouts_checksum"], row["tracks_checksum"] or "")
+        parts = (row["assay"], *sums, *row["states"], "", *row["larvae"])
         digest.update(("\0".join(parts) + "\n").encode())
     return digest.hexdigest()
 
 
-def _why_nothing(store: Path, rows: Sequence[Row]) -> str:
+def _why_nothing(store: Path, rows: Sequence[Row], n_unlabelled: int) -> str:
     failed = [row for row in rows if row["status"] != OK]
+    if n_unlabelled:
+        return (
+            f"{store}: expected assays with actions, but all {n_unlabelled} have shapes only; "
+            "ingest them again with labels: a label file beside each recording, or --labels FILE."
+        )
     if not rows:
         found = "it is empty"
     elif len(failed) < len(rows):

@@ -5,10 +5,11 @@ A store is a directory::
     store.json               says that this is a store, of which layout
     assays.parquet           index, one row per assay (see :mod:`larvastats.io.store_index`)
     bouts/<assay>-<sum>.parquet   bouts of one assay; the name holds a checksum of the content
+    tracks/<assay>-<sum>.h5       its shapes, where they are kept
     .pending-*/              verdicts of an ingest that has not ended, one file per recording
     .lock                    held by the process that ingests; the system frees it when that dies
 
-Files of bouts never change under their name: the index, replaced by one rename, decides which of
+Files of an assay never change under their name: the index, replaced by one rename, decides which of
 them count, and what no index names is removed by the next ingest.
 """
 
@@ -30,13 +31,15 @@ from larvastats.io.files import AnyPath, reading
 
 INDEX = "assays.parquet"
 BOUTS = "bouts"
+TRACKS = "tracks"
 MARK = "store.json"
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 
 _LOCK = ".lock"
 _PENDING = ".pending-"
 _PART = ".part"
 _FORMAT = "larvastats store"
+_ENDING = {BOUTS: "parquet", TRACKS: "h5"}
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 _LONGEST_NAME = 120
 _SUM_DIGITS = 16
@@ -138,8 +141,15 @@ def write_file(path: Path, content: bytes) -> None:
             raise
 
 
-def write_bouts_file(store: Path, assay: str, content: bytes) -> tuple[str, str]:
-    """Write the bouts of an assay.
+def write_part(store: Path, folder: str, assay: str, content: bytes) -> tuple[str, str]:
+    """Write what is kept of an assay.
+
+    Parameters
+    ----------
+    store : Path
+    folder : {'bouts', 'tracks'}
+    assay : str
+    content : bytes
 
     Returns
     -------
@@ -149,7 +159,7 @@ def write_bouts_file(store: Path, assay: str, content: bytes) -> tuple[str, str]
         SHA-256 of the content.
     """
     checksum = hashlib.sha256(content).hexdigest()
-    name = f"{BOUTS}/{safe_name(assay)}-{checksum[:_SUM_DIGITS]}.parquet"
+    name = f"{folder}/{safe_name(assay)}-{checksum[:_SUM_DIGITS]}.{_ENDING[folder]}"
     path = store / name
     if not _has_size(path, len(content)):
         write_file(path, content)
@@ -162,8 +172,8 @@ def safe_name(assay: str) -> str:
 
 
 def holds(store: Path, name: str, size: int) -> bool:
-    """Whether the store has a file of bouts of that size."""
-    return name.startswith(f"{BOUTS}/") and _has_size(store / name, size)
+    """Whether the store has a file of an assay of that size."""
+    return name.partition("/")[0] in _ENDING and _has_size(store / name, size)
 
 
 def _has_size(path: Path, size: int) -> bool:
@@ -213,7 +223,8 @@ def new_pending(store: Path) -> Path:
     Its name is new each time, so that a process left over from an earlier ingest writes nothing.
     """
     with writing(store):
-        (store / BOUTS).mkdir(exist_ok=True)
+        for folder in _ENDING:
+            (store / folder).mkdir(exist_ok=True)
         return Path(tempfile.mkdtemp(prefix=_PENDING, dir=store))
 
 
@@ -223,14 +234,14 @@ def pending(store: Path) -> list[Path]:
 
 
 def tidy_up(store: Path, keep: Collection[str]) -> None:
-    """Remove verdicts, unfinished files, and files of bouts that no index names."""
+    """Remove verdicts, unfinished files, and files of assays that no index names."""
     names = set(keep)
     with writing(store):
-        for folder in pending(store):
-            shutil.rmtree(folder)
+        for verdicts in pending(store):
+            shutil.rmtree(verdicts)
         for path in store.glob(f".*{_PART}"):
             path.unlink()
-        if (store / BOUTS).is_dir():
-            for entry in list(os.scandir(store / BOUTS)):
-                if f"{BOUTS}/{entry.name}" not in names and not entry.is_dir():
+        for folder in filter(lambda name: (store / name).is_dir(), _ENDING):
+            for entry in list(os.scandir(store / folder)):
+                if f"{folder}/{entry.name}" not in names and not entry.is_dir():
                     os.unlink(entry.path)

@@ -3,11 +3,17 @@
 Columns, after the identity (``assay line effector genotype protocol tracker date time``):
 
 - ``status``: ``ok``, or why there are no bouts;
-- ``source size modified checksum format options position``: the recording's path, bytes, time of
-  change (ns since 1970), SHA-256, format, how it was read, place of the assay in it;
+- ``source files size modified checksum format options position``: the recording's path (with ``*``
+  for the larva where there is one file per larva), names of its files, their bytes together, time
+  of the last change (ns since 1970), SHA-256, format, how it was read, place of the assay in it;
 - ``n_larvae n_bouts seconds``: seconds is the time tracked, all larvae together;
 - ``states larvae``: vocabulary, and ids of the larvae, as lists;
-- ``bouts bouts_size bouts_checksum``: file of bouts within the store;
+- ``n_frames n_bad_frames``: frames of all larvae, and those without a usable shape; empty where no
+  shapes are kept;
+- ``bouts bouts_size bouts_checksum``: file of bouts within the store (without rows where nothing
+  says what the larvae do);
+- ``tracks tracks_size tracks_checksum``: file of shapes, if they are kept; ``features``: names of
+  the series in it;
 - ``version``: of larvastats that read it; ``note``: what was decided in reading;
 - ``covariate_<name>``: covariates of the assay.
 """
@@ -41,6 +47,7 @@ SCHEMA = pa.schema(
         *((name, pa.string()) for name in _TEXTS),
         ("status", pa.string()),
         ("source", pa.string()),
+        ("files", pa.list_(pa.string())),
         ("size", pa.int64()),
         ("modified", pa.int64()),
         ("checksum", pa.string()),
@@ -52,9 +59,15 @@ SCHEMA = pa.schema(
         ("seconds", pa.float64()),
         ("states", pa.list_(pa.string())),
         ("larvae", pa.list_(pa.string())),
+        ("n_frames", pa.int64()),
+        ("n_bad_frames", pa.int64()),
         ("bouts", pa.string()),
         ("bouts_size", pa.int64()),
         ("bouts_checksum", pa.string()),
+        ("tracks", pa.string()),
+        ("tracks_size", pa.int64()),
+        ("tracks_checksum", pa.string()),
+        ("features", pa.list_(pa.string())),
         ("version", pa.string()),
         ("note", pa.string()),
     ]
@@ -149,6 +162,8 @@ def _row(columns: Mapping[str, Sequence[Any]], number: int) -> Row:
 def _is_whole(row: Row) -> bool:
     """Whether a row has what every row, or every row with bouts, must have."""
     needed = ["status", "source"]
+    if row["tracks"] is not None:
+        needed += ["tracks_size", "tracks_checksum", "features", "n_frames", "n_bad_frames"]
     if row["status"] == OK:
         needed += ["assay", "line", "size", "modified", "checksum", "format", "options", "states",
                    "larvae", "n_larvae", "n_bouts", "seconds", "bouts", "bouts_size",
@@ -258,9 +273,10 @@ def _refused(row: Row, taken: Row, owner: str) -> Row:
 
 
 def failed(row: Row, reason: str) -> Row:
-    """Return a row without bouts, and why."""
+    """Return a row without bouts and tracks, and why."""
     blank = dict.fromkeys(
-        ("n_larvae", "n_bouts", "seconds", "states", "larvae", "bouts", "bouts_size",
-         "bouts_checksum", "note")
+        ("n_larvae", "n_bouts", "seconds", "states", "larvae", "n_frames", "n_bad_frames", "bouts",
+         "bouts_size", "bouts_checksum", "tracks", "tracks_size", "tracks_checksum", "features",
+         "note")
     )  # fmt: skip
     return row | blank | {"status": reason, "covariates": {}}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,9 @@ from larvastats.io.contours import Contours
 from larvastats.io.identity import checked_name
 from larvastats.io.labelling import frames_to_ethogram, same_assay, states_at
 from larvastats.io.paths import AssayIdentity
+
+Shape = Literal["midline", "contour", "features"]
+"""Kinds of what a recording may hold of a larva's shape; the centroid is a feature."""
 
 MAX_VALUES = 1 << 29
 """Most numbers that one recording may hold; beyond, a file is damaged or no recording."""
@@ -146,6 +150,21 @@ class Tracks:
             centroid=None if self.centroid is None else self.centroid[frames],
             features={name: series[frames] for name, series in self.features.items()},
             state=None if self.state is None else self.state[frames],
+        )
+
+    def only(self, shapes: Sequence[Shape]) -> Tracks:
+        """Return the tracks without the kinds of shape that are not named.
+
+        The centroid goes with the features.
+        """
+        features = "features" in shapes
+        return replace(
+            self,
+            midline=self.midline if "midline" in shapes else None,
+            contour=self.contour if "contour" in shapes else None,
+            centroid=self.centroid if features else None,
+            features=self.features if features else MappingProxyType({}),
+            units=self.units if features else {},
         )
 
     def with_states(self, labels: Ethogram) -> Tracks:

@@ -26,7 +26,8 @@ class SourceInfo:
     dates : DataFrame
         Assays per ``protocol genotype date``.
     totals : mapping
-        ``n_assays n_larvae n_bouts hours states``.
+        ``n_assays n_larvae n_bouts hours states``; of a store also ``n_failed`` (recordings),
+        ``n_unlabelled`` (assays without actions), ``n_frames n_bad_frames features``.
     notes : tuple of str
     """
 
@@ -43,7 +44,34 @@ class SourceInfo:
 
     def glance(self) -> pd.DataFrame:
         """Return one row of totals."""
-        return pd.DataFrame([{k: v for k, v in self.totals.items() if k != "states"}])
+        lists = ("states", "features")
+        return pd.DataFrame([{k: v for k, v in self.totals.items() if k not in lists}])
+
+    @property
+    def size_text(self) -> str:
+        """How much there is, in words."""
+        t = self.totals
+        return (
+            f"{t['n_assays']} assays, {t['n_larvae']} larvae, {t['n_bouts']} bouts, "
+            f"{t['hours']:.1f} larva-hours"
+        )
+
+    @property
+    def shapes_text(self) -> str:
+        """What a store keeps beside bouts, in words; empty for other sources."""
+        t = self.totals
+        said = []
+        if t.get("n_frames"):
+            said.append(
+                f"{t['n_frames']} frames with shapes, {t['n_bad_frames'] / t['n_frames']:.1%} bad"
+            )
+        if t.get("features"):
+            said.append(f"features {', '.join(t['features'])}")
+        if t.get("n_unlabelled"):
+            said.append(f"{t['n_unlabelled']} assays without actions")
+        if t.get("n_failed"):
+            said.append(f"{t['n_failed']} recordings could not be read")
+        return "; ".join(said)
 
     def augment(self) -> pd.DataFrame:
         """Return assays per protocol, genotype and date."""
@@ -51,12 +79,12 @@ class SourceInfo:
 
     def __repr__(self) -> str:
         """Print totals, protocols and lines."""
-        t = self.totals
+        states = ", ".join(self.totals["states"])
         lines = [
             f"\n\t{self.source}",
             "",
-            f"{t['n_assays']} assays, {t['n_larvae']} larvae, {t['n_bouts']} bouts, "
-            f"{t['hours']:.1f} larva-hours; states: {', '.join(t['states'])}",
+            f"{self.size_text}; states: {states or 'none'}",
+            *([self.shapes_text] if self.shapes_text else []),
             "",
             table_text(self.protocols),
             "",

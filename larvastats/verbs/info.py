@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from larvastats.errors import UsageError
 from larvastats.ethogram import Ethogram
 from larvastats.inference.design import make_design, p_floor
 from larvastats.inference.setting import find_controls, make_setting
+from larvastats.io.store import is_store, store_rows
+from larvastats.io.store_index import OK
 from larvastats.protocol import canonical_protocol, parse_protocol
 from larvastats.results import SourceInfo
 from larvastats.verbs._open import open_source
@@ -44,7 +47,7 @@ def info(
     -------
     SourceInfo
     """
-    opened = open_source(source, progress=progress, **load)
+    opened = open_source(source, progress=progress, unlabelled=True, **load)
     ethogram = opened.ethogram
     names = sorted({canonical_protocol(p) for p in ethogram.protocols}) or [""]
     protocols, lines, notes = [], [], list(opened.notes)
@@ -71,7 +74,7 @@ def info(
         protocols=pd.DataFrame(protocols),
         lines=pd.DataFrame(lines, columns=LINE_COLUMNS).astype({"n_control_assays": "Int64"}),
         dates=_dates(ethogram),
-        totals=_totals(ethogram),
+        totals=_totals(ethogram) | _shapes(source, ethogram),
         notes=tuple(notes),
     )
 
@@ -118,4 +121,21 @@ def _totals(ethogram: Ethogram) -> dict[str, Any]:
         "n_bouts": ethogram.n_bouts,
         "hours": float(np.sum(ethogram.t_stop - ethogram.t_start)) / 3600,
         "states": list(ethogram.states),
+    }
+
+
+def _shapes(source: Any, ethogram: Ethogram) -> dict[str, Any]:
+    """Say what a store keeps beside bouts; nothing for other sources."""
+    if not isinstance(source, str | Path) or not is_store(source):
+        return {}
+    rows = store_rows(Path(source))
+    shown = set(ethogram.assays["assay"])
+    good = [row for row in rows if row["status"] == OK and row["assay"] in shown]
+    tracked = [row for row in good if row["n_frames"] is not None]
+    return {
+        "n_failed": len({row["source"] for row in rows if row["status"] != OK}),
+        "n_unlabelled": sum(not row["states"] for row in good),
+        "n_frames": sum(row["n_frames"] for row in tracked),
+        "n_bad_frames": sum(row["n_bad_frames"] for row in tracked),
+        "features": sorted({name for row in tracked for name in row["features"]}),
     }

@@ -16,7 +16,7 @@ def ingest(
     min_bout: float = 0.0,
     fps: float | None = None,
     px_per_mm: float | None = None,
-    keep: str = "bouts",
+    keep: str = "features",
     exclude: AnyPath | None = None,
     jobs: int = 1,
     progress: bool = False,
@@ -37,8 +37,9 @@ def ingest(
     format, labels, min_bout, fps, px_per_mm
         As :func:`larvastats.io.source.load`. Recordings that are in the store and were read with
         other options are read again.
-    keep : {'bouts'}
-        What to keep of a recording.
+    keep : {'features', 'bouts', 'midline', 'contour'}
+        What to keep of a recording: bouts alone; also the tracker's series, such as speed and
+        length; also midlines; also outlines, by far the largest.
     exclude : path, optional
         List of assays, as :func:`larvastats.io.source.load` takes it; assays of `source` on it
         leave the store.
