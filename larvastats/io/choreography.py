@@ -190,7 +190,7 @@ def _common(spine: Tracks, outline: Tracks, source: str) -> Tracks:
     return Tracks.build(
         kept.identity, kept.larvae, kept.larva_index, kept.t, midline=kept.midline,
         contour=outline.contour.take(right), notes=_lost(spine, outline, len(left), source),
-        source=source,
+        length_unit=kept.length_unit, source=source,
     )  # fmt: skip
 
 
@@ -217,5 +217,5 @@ def _with_features(tracks: Tracks, dat: Tracks) -> Tracks:
     return Tracks.build(
         tracks.identity, tracks.larvae, tracks.larva_index, tracks.t, midline=tracks.midline,
         contour=tracks.contour, centroid=centroid, features=features, units=dat.units,
-        notes=tracks.notes,
+        notes=tracks.notes, length_unit=tracks.length_unit,
     )  # fmt: skip

@@ -6,7 +6,7 @@ struct of one element, the value itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -153,8 +153,15 @@ def _is_references(field: h5py.Dataset) -> bool:
     return h5py.check_ref_dtype(field.dtype) is h5py.Reference
 
 
-def cells(struct: Struct, name: str) -> list[h5py.Dataset]:
+def cells(struct: Struct, name: str, elements: Sequence[int] | None = None) -> list[h5py.Dataset]:
     """Return the values of a field, one unread dataset per element.
+
+    Parameters
+    ----------
+    struct : Struct
+    name : str
+    elements : sequence of int, optional
+        Positions of the elements wanted; by default all.
 
     Raises
     ------
@@ -173,13 +180,15 @@ def cells(struct: Struct, name: str) -> list[h5py.Dataset]:
                 f"{struct.path}: expected {struct.size} references in field {name!r}, but found "
                 f"values of shape {field.shape}; the file is damaged or not a tracker's."
             )
-        return [field]
+        return [field] if elements is None else [field for _ in elements]
     if field.size != struct.size:
         raise DataError(
             f"{struct.path}: expected {struct.size} references in field {name!r}, one per larva, "
             f"but found {field.size}; the file is damaged."
         )
-    return [_target(struct, name, ref) for ref in field[()].ravel()]
+    references = field[()].ravel()
+    wanted = range(struct.size) if elements is None else elements
+    return [_target(struct, name, references[element]) for element in wanted]
 
 
 def _target(struct: Struct, name: str, reference: h5py.Reference) -> h5py.Dataset:
@@ -221,6 +230,74 @@ def read_series(struct: Struct, name: str, cell: h5py.Dataset) -> NDArray[np.flo
             "the file is damaged or not a tracker's."
         )
     return np.asarray(cell[()], dtype=np.float64).ravel()
+
+
+def all_series(
+    struct: Struct,
+    name: str,
+    length: Sequence[int] | None = None,
+    elements: Sequence[int] | None = None,
+) -> list[NDArray[np.float64]]:
+    """Read the series of several elements.
+
+    Parameters
+    ----------
+    struct : Struct
+    name : str
+    length : sequence of int, optional
+        Values that the series of every element has to have.
+    elements : sequence of int, optional
+        Positions of the elements wanted; by default all.
+
+    Raises
+    ------
+    DataError
+        As :func:`cells` and :func:`read_series`; another length, or more values altogether than any
+        recording has.
+    """
+    wanted = range(struct.size) if elements is None else elements
+    found, total = [], 0
+    for position, cell in enumerate(cells(struct, name, elements)):
+        total += cell.size or 0
+        if total > MAX_VALUES:
+            raise DataError(
+                f"{struct.path}: field {name!r} declares more than {MAX_VALUES:,} values, "
+                "more than any recording has; the file is damaged."
+            )
+        series = read_series(struct, name, cell)
+        if length is not None and len(series) != length[position]:
+            raise DataError(
+                f"{struct.path}: expected {length[position]} values in field {name!r} of larva "
+                f"number {wanted[position] + 1}, one per time, but found {len(series)}; the file "
+                "is damaged."
+            )
+        found.append(series)
+    return found
+
+
+def read_points(
+    struct: Struct, name: str, cell: h5py.Dataset, n_frames: int
+) -> NDArray[np.float64]:
+    """Read one coordinate of several points over time, shape (point, frame).
+
+    Raises
+    ------
+    DataError
+        Not numbers, not such a matrix, of another number of frames, or beyond any recording.
+    """
+    if cell.dtype.kind not in "fiu":
+        raise DataError(
+            f"{struct.path}: expected numbers in field {name!r}, but found values of type "
+            f"{cell.dtype}; the file is damaged or not a tracker's."
+        )
+    shape: tuple[int, ...] = cell.shape or ()
+    fits = len(shape) == 2 and shape[1] == n_frames and shape[0] > 0 and not is_empty(cell)
+    if not fits or cell.size > MAX_VALUES:
+        raise DataError(
+            f"{struct.path}: expected a matrix (point, frame) with {n_frames} frames in field "
+            f"{name!r}, but its shape is {shape}; the file is damaged or not a tracker's."
+        )
+    return np.asarray(cell[()], dtype=np.float64)
 
 
 def read_text(struct: Struct, name: str, cell: h5py.Dataset) -> str:

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from larvastats.combine import merge_short
-from larvastats.errors import DataError
+from larvastats.errors import DataError, UsageError
 from larvastats.ethogram import Ethogram
 from larvastats.io.contours import Contours
 from larvastats.io.identity import checked_name
@@ -26,7 +26,12 @@ MAX_VALUES = 1 << 29
 """Most numbers that one recording may hold; beyond, a file is damaged or no recording."""
 
 MAX_COORDINATE = 1e6
-"""Largest coordinate, in mm; no arena is a kilometre wide."""
+"""Largest coordinate; no arena is a kilometre (or a million pixels) wide."""
+
+LENGTH_UNITS = ("mm", "px")
+
+MIN_VERTICES = 3
+"""Fewest vertices of an outline that encloses anything."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,11 +49,11 @@ class Tracks:
     t : ndarray of float64, shape (frame,)
         Seconds; increasing within a larva.
     midline : ndarray of float64, shape (frame, point, 2), or None
-        Millimetres, head first; NaN where the tracker found none.
+        In `length_unit`, head first; NaN where the tracker found none.
     contour : Contours or None
-        Millimetres; any number of vertices per frame.
+        In `length_unit`; any number of vertices per frame.
     centroid : ndarray of float64, shape (frame, 2), or None
-        Millimetres.
+        In `length_unit`.
     features : mapping of str to ndarray of float64, shape (frame,)
         Further series of the tracker; NaN where it has none.
     units : mapping of str to str
@@ -59,6 +64,8 @@ class Tracks:
         Index into `states`; -1 where the frame has none.
     notes : tuple of str
         What the reader left out or decided, one sentence each.
+    length_unit : {'mm', 'px'}
+        Unit of all coordinates: millimetres, or pixels where nobody knows their size.
     """
 
     identity: AssayIdentity
@@ -73,6 +80,7 @@ class Tracks:
     states: tuple[str, ...] = ()
     state: NDArray[np.int16] | None = None
     notes: tuple[str, ...] = ()
+    length_unit: str = "mm"
 
     @classmethod
     def build(
@@ -90,6 +98,7 @@ class Tracks:
         states: Sequence[str] = (),
         state: ArrayLike | None = None,
         notes: Sequence[str] = (),
+        length_unit: str = "mm",
         rows: NDArray[np.integer] | None = None,
         source: str = "tracks",
     ) -> Tracks:
@@ -98,7 +107,7 @@ class Tracks:
         Parameters
         ----------
         identity, larvae, larva_index, t, midline, contour, centroid, features, units, states,
-        state, notes
+        state, notes, length_unit
             As the attributes of the same name; larvae without a frame are dropped.
         rows : ndarray of int, shape (frame,), optional
             Row of the source that each frame comes from, for errors.
@@ -110,7 +119,14 @@ class Tracks:
         DataError
             No frame, two frames of a larva at one time, times or coordinates that are not finite
             or beyond any recording, an id that is no name, or arrays that do not fit together.
+        UsageError
+            Another unit of length.
         """
+        if length_unit not in LENGTH_UNITS:
+            raise UsageError(
+                f"The unit of length must be one of {', '.join(LENGTH_UNITS)}, but is "
+                f"{length_unit!r}."
+            )
         t, index = np.asarray(t, np.float64), np.asarray(larva_index, np.int32)
         tracks = cls(
             identity,
@@ -125,6 +141,7 @@ class Tracks:
             tuple(states),
             None if state is None else np.asarray(state, np.int16),
             tuple(notes),
+            length_unit,
         )
         _check_shapes(tracks, source)
         _check_values(tracks, rows, source)
@@ -166,6 +183,20 @@ class Tracks:
             features=self.features if features else MappingProxyType({}),
             units=self.units if features else {},
         )
+
+    def bad_frames(self) -> NDArray[np.bool_]:
+        """Frames in which the tracker saw the larva but found no usable shape, shape (frame,).
+
+        Where the recording has midlines: a midline with a NaN. Else, where it has outlines: fewer
+        than three vertices. A recording without either has no bad frames. Only what is missing
+        counts: FIMTrack draws midlines through coiled larvae too, and such frames are not bad; of
+        the Schleyer group's collisions those are bad that have lost their midline.
+        """
+        if self.midline is not None:
+            return np.asarray(np.isnan(self.midline).any(axis=(1, 2)))
+        if self.contour is not None:
+            return self.contour.counts < MIN_VERTICES
+        return np.zeros(self.n_frames, dtype=bool)
 
     def with_states(self, labels: Ethogram) -> Tracks:
         """Label every frame with what its larva does at that time.
@@ -235,7 +266,17 @@ def join(left: Tracks, right: Tracks) -> tuple[NDArray[np.int64], NDArray[np.int
     Returns
     -------
     left_frames, right_frames : ndarray of int, shape (common,)
+
+    Raises
+    ------
+    DataError
+        The coordinates of the two are in different units.
     """
+    if left.length_unit != right.length_unit:
+        raise DataError(
+            f"Assay {left.identity.assay!r}: expected both parts in one unit of length, but they "
+            f"are in {left.length_unit} and {right.length_unit}; give the size of a pixel."
+        )
     ids = {larva: position for position, larva in enumerate(left.larvae)}
     own = [ids.get(larva, len(ids) + i) for i, larva in enumerate(right.larvae)]
     larva = np.concatenate((left.larva_index, np.array(own, dtype=np.int64)[right.larva_index]))
@@ -287,10 +328,10 @@ def _check_values(tracks: Tracks, rows: NDArray[np.integer] | None, source: str)
         if array is None or _within(array):
             continue
         beyond = np.abs(array.reshape(len(array), -1)).max(axis=1) > MAX_COORDINATE
-        _refuse(beyond, f"coordinates of the {name} in mm", tracks, rows, source)
+        _refuse(beyond, f"coordinates of the {name} in {tracks.length_unit}", tracks, rows, source)
     if tracks.contour is not None:
         beyond = tracks.contour.beyond(MAX_COORDINATE)
-        _refuse(beyond, "coordinates of the contour in mm", tracks, rows, source)
+        _refuse(beyond, f"coordinates of the contour in {tracks.length_unit}", tracks, rows, source)
 
 
 def _within(array: NDArray[np.float64]) -> bool:
