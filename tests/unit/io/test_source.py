@@ -160,9 +160,9 @@ def test_labels_reach_the_reader(database):
 
 
 WRONG = {
-    "format": (dict(format="xlsx"), "--format must be one of auto, trx, fimtrack, tidy"),
+    "format": (dict(format="xlsx"), "--format must be one of auto, trx, fimtrack, choreography"),
     "labels": (dict(labels="some"), "--labels must be one of large, all, strong"),
-    "labels without trx": (dict(labels="all"), "--labels all chooses among.*has none"),
+    "labels without trx": (dict(labels="all"), "--labels all is about trx.mat files, but .*has none"),
     "format that does not fit": (dict(format="trx"), "--format trx does not fit"),
     "fps": (dict(fps=-1), "--fps must be a positive number"),
     "px_per_mm": (dict(px_per_mm=0), "--px-per-mm must be a positive number"),
@@ -261,11 +261,20 @@ def test_broken_files_are_named_and_the_others_go_on(database):
 
 
 def test_files_of_other_kinds_are_counted(database):
-    for name in ("x.spine", "x.outline", "readme.txt"):
+    for name in ("x.dat", "x.xls", "readme.txt"):
         place(database, identity("A"), name).write_text("hello")
     _, notes = load_with_report(database)
     assert len(notes) == 1
     assert notes[0].startswith("3 files of other kinds not read")
+
+
+def test_a_damaged_recording_beside_a_good_one_is_named(database):
+    for name in ("x.spine", "x.outline"):
+        place(database, identity("A"), name).write_text("hello")
+    ethogram, notes = load_with_report(database)
+    assert len(ethogram.assays) == 6
+    assert len(notes) == 1
+    assert notes[0].startswith("Left out: ") and "x.spine" in notes[0]
 
 
 def test_an_assay_that_comes_twice_is_read_once(database):
@@ -328,7 +337,7 @@ def test_a_path_that_does_not_exist(tmp_path):
 def test_a_file_of_another_kind(tmp_path, name):
     (tmp_path / name).write_text('{"metadata": 1}')
     with pytest.raises(
-        DataError, match=r"expected a tidy csv or parquet, a trx\.mat or a FIMTrack"
+        DataError, match=r"expected a recording in one of the formats trx, fimtrack"
     ):
         load(tmp_path / name)
 
