@@ -16,14 +16,15 @@ A frame that fits no rule (straight, ``go_phase`` empty) has no state and counts
 4267 cast, 3764 stop, 292 coiled and 189 without a state; ``go_phase`` is empty in exactly the first
 10 frames of every larva, and never 1 while a bend is flagged.
 
-The file has frame numbers but no frame rate: the caller gives it. One file is one assay.
+The file has frame numbers but neither frame rate nor scale: the caller gives them. One file is one
+assay.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,9 +35,23 @@ from larvastats.combine import merge_short
 from larvastats.errors import DataError, LarvastatsError, UsageError
 from larvastats.ethogram import Ethogram
 from larvastats.io.columns import with_identity
-from larvastats.io.files import AnyPath, open_plain, read_head, reading
+from larvastats.io.files import AnyPath, read_head
+from larvastats.io.fimtrack_shapes import shapes, unit_of
+from larvastats.io.fimtrack_table import HEADER, Features, read_features
 from larvastats.io.labelling import NoLabelsError
 from larvastats.io.paths import AssayIdentity, identify
+from larvastats.io.tracks import Tracks
+
+__all__ = [
+    "DEFAULT_MAPPING",
+    "Rule",
+    "identity_of",
+    "read",
+    "read_tracks",
+    "sniff",
+    "stem",
+    "unit_of",
+]
 
 Rule = tuple[str, Mapping[str, float]]
 
@@ -49,24 +64,11 @@ DEFAULT_MAPPING: tuple[Rule, ...] = (
 )
 """State and the values that the tracker's features must have; the first rule that fits wins."""
 
-_HEADER = re.compile(rb"(?:\xef\xbb\xbf)?(?:\"\")?([,;\t])\"?larva\([0-9]+\)")
-_ROW = re.compile(rb"\"?([A-Za-z_0-9]+)\(([0-9]{1,9})\)\"?")
-_LARVA = re.compile(r"larva\(([0-9]+)\)")
-
-
-@dataclass(frozen=True, slots=True)
-class _Features:
-    """Values of the features asked for: name -> array (frame, larva); NaN where a cell is empty."""
-
-    larvae: tuple[str, ...]
-    frames: NDArray[np.int64]
-    values: Mapping[str, NDArray[np.float64]]
-
 
 def sniff(path: AnyPath) -> bool:
     """Whether the content begins as FIMTrack's tables do."""
     try:
-        return _HEADER.match(read_head(path, 64)) is not None
+        return HEADER.match(read_head(path, 64)) is not None
     except LarvastatsError:
         return False
 
@@ -110,14 +112,9 @@ def read(
     DataError
         The file is damaged or no such table, lacks a feature, or no frame fits a rule.
     """
-    if fps is None:
-        raise UsageError(
-            f"{path}: a FIMTrack table has frame numbers but no frame rate; give it by --fps."
-        )
-    if not (np.isfinite(fps) and fps > 0):
-        raise UsageError(f"--fps must be a positive number of frames per second, but is {fps}.")
+    fps = _checked_fps(path, fps)
     wanted = _features_of(mapping)
-    features = _read_features(path, wanted)
+    features = read_features(path, wanted)
     table = _states(features, mapping, fps)
     if not len(table) or not table["state"].notna().any():
         raise NoLabelsError(
@@ -125,6 +122,65 @@ def read(
         )
     table = with_identity(table, _identity(path, line, identity or identify(path)))
     return merge_short(Ethogram.from_frames(table, source=str(path)), min_bout)
+
+
+def read_tracks(
+    path: AnyPath,
+    *,
+    fps: float | None,
+    px_per_mm: float | None = None,
+    line: str | None = None,
+    mapping: Sequence[Rule] = DEFAULT_MAPPING,
+    identity: AssayIdentity | None = None,
+) -> Tracks:
+    """Read midlines, centroids, features and states of a FIMTrack v2 table.
+
+    Parameters
+    ----------
+    path : path
+        Csv, plain or gzipped.
+    fps : float
+        Frames per second of the film; the file does not say it.
+    px_per_mm : float, optional
+        Pixels per millimetre; without it, lengths remain pixels.
+    line, mapping, identity
+        As :func:`read`. Rules that fit no frame, or ask for a feature that the table lacks, leave
+        the frames without states, and a note says so.
+
+    Returns
+    -------
+    Tracks
+        All frames in which the tracker has any value of the larva. Midline: head, spinepoint_1,
+        ..., tail; centroid: mom_x, mom_y; all further rows are features, in the units of
+        :func:`unit_of`. The tracker writes radii of the body, but no outline. As in the film, y
+        points down. Coiled larvae have midlines too; ``is_coiled`` tells them.
+
+    Raises
+    ------
+    UsageError
+        No such file, no frame rate, no positive scale, or rules that are none.
+    DataError
+        The file is damaged, no such table, or has no value at all.
+    """
+    fps = _checked_fps(path, fps)
+    if px_per_mm is not None and not (np.isfinite(px_per_mm) and px_per_mm > 0):
+        raise UsageError(
+            f"--px-per-mm must be a positive number of pixels per millimetre, but is {px_per_mm}."
+        )
+    needed = _features_of(mapping)
+    features = read_features(path)
+    length = "px" if px_per_mm is None else "mm"
+    larva, frame = np.nonzero(_tracked(features).T)
+    if not len(larva):
+        raise DataError(f"{path}: expected values, but every cell is empty.")
+    flat = {name: values[frame, larva] for name, values in features.values.items()}
+    code, states, notes = _codes_or_note(features, mapping, needed, path)
+    return Tracks.build(
+        _identity(path, line, identity or identify(path)), features.larvae, larva,
+        features.frames[frame] / fps, states=states, notes=notes, source=str(path),
+        state=None if code is None else code[frame, larva], length_unit=length,
+        **shapes(flat, fps, px_per_mm or 1.0, length),
+    )  # fmt: skip
 
 
 def stem(path: AnyPath) -> str:
@@ -143,9 +199,7 @@ def _identity(path: AnyPath, line: str | None, by_path: AssayIdentity | None) ->
     if line is None:
         return known
     name, _, effector = line.partition("@")
-    return AssayIdentity(
-        known.tracker, name, effector, known.protocol, known.date, known.time, known.assay
-    )
+    return replace(known, line=name, effector=effector)
 
 
 def _features_of(mapping: Sequence[Rule]) -> tuple[str, ...]:
@@ -165,92 +219,20 @@ def _features_of(mapping: Sequence[Rule]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for _, conditions in rules for name in conditions))
 
 
-def _read_features(path: AnyPath, wanted: Sequence[str]) -> _Features:
-    """Read the rows of the features asked for and skip all others."""
-    with reading(path), open_plain(path) as file:
-        header = file.readline()
-        match = _HEADER.match(header)
-        if match is None:
-            raise DataError(
-                f"{path}: expected a FIMTrack table, with a first row ',larva(0),larva(1),...', "
-                f"but it begins with {header[:40]!r}."
-            )
-        delimiter = match[1]
-        larvae = _larvae(path, header, delimiter)
-        keep = {name.encode() for name in wanted}
-        rows: dict[str, dict[int, NDArray[np.float64]]] = {name: {} for name in wanted}
-        for name, frame, cells in _rows(path, file, delimiter, keep):
-            if frame in rows[name]:
-                raise DataError(f"{path}: row {name}({frame}) occurs twice; remove one of them.")
-            rows[name][frame] = _numbers(path, f"{name}({frame})", cells, len(larvae))
-    return _aligned(path, larvae, rows)
-
-
-def _larvae(path: AnyPath, header: bytes, delimiter: bytes) -> tuple[str, ...]:
-    cells = header.decode("utf-8", "replace").strip("\r\n").split(delimiter.decode())[1:]
-    names = tuple(_LARVA.sub(r"\1", cell.strip().strip('"')) for cell in cells)
-    if len(set(names)) != len(names) or not all(names):
-        raise DataError(
-            f"{path}: every larva needs its own column, but the first row has blank or repeated "
-            "names; correct it."
+def _checked_fps(path: AnyPath, fps: float | None) -> float:
+    if fps is None:
+        raise UsageError(
+            f"{path}: a FIMTrack table has frame numbers but no frame rate; give it by --fps."
         )
-    return names
+    if not (np.isfinite(fps) and fps > 0):
+        raise UsageError(f"--fps must be a positive number of frames per second, but is {fps}.")
+    return fps
 
 
-def _rows(
-    path: AnyPath, lines: Iterator[bytes], delimiter: bytes, keep: set[bytes]
-) -> Iterator[tuple[str, int, list[bytes]]]:
-    """Yield feature, frame and cells of the rows to keep."""
-    for number, line in enumerate(lines, 2):
-        label, _, rest = line.rstrip(b"\r\n").partition(delimiter)
-        if not label.strip():
-            continue
-        match = _ROW.fullmatch(label.strip())
-        if match is None:
-            raise DataError(
-                f"{path}: expected a row 'feature(frame),...' in line {number}, but found "
-                f"{label[:40]!r}; the file is damaged or not FIMTrack's."
-            )
-        if match[1] in keep:
-            yield match[1].decode(), int(match[2]), rest.split(delimiter)
-
-
-def _numbers(path: AnyPath, row: str, cells: Sequence[bytes], n_larvae: int) -> NDArray[np.float64]:
-    if len(cells) != n_larvae:
-        raise DataError(
-            f"{path}: expected {n_larvae} cells in row {row}, one per larva, but found "
-            f"{len(cells)}; the file is damaged or cut off."
-        )
-    try:
-        return np.array([float(cell) if cell.strip() else np.nan for cell in cells])
-    except ValueError as error:
-        raise DataError(
-            f"{path}: expected numbers in row {row}, but found {b','.join(cells)[:60]!r}; correct "
-            "or remove it."
-        ) from error
-
-
-def _aligned(
-    path: AnyPath, larvae: tuple[str, ...], rows: Mapping[str, Mapping[int, NDArray[np.float64]]]
-) -> _Features:
-    """Put all features on the same frames."""
-    missing = [name for name, found in rows.items() if not found]
-    if missing:
-        raise DataError(
-            f"{path}: expected rows of {', '.join(rows)}, but there is none of "
-            f"{', '.join(missing)}; export these features, or give other rules."
-        )
-    frames = np.unique(np.concatenate([np.fromiter(found, np.int64) for found in rows.values()]))
-    values = {}
-    for name, found in rows.items():
-        values[name] = np.full((len(frames), len(larvae)), np.nan)
-        at = np.searchsorted(frames, np.fromiter(found, np.int64))
-        values[name][at] = np.stack(list(found.values()))
-    return _Features(larvae, frames, values)
-
-
-def _states(features: _Features, mapping: Sequence[Rule], fps: float) -> pd.DataFrame:
-    """Table of frames: ``larva t state`` for every cell that holds a value."""
+def _codes(
+    features: Features, mapping: Sequence[Rule]
+) -> tuple[NDArray[np.int16], tuple[str, ...]]:
+    """State of every frame (-1: no rule fits), shape (frame, larva), and the states' names."""
     names = tuple(dict.fromkeys(state for state, _ in mapping))
     shape = len(features.frames), len(features.larvae)
     code = np.full(shape, -1, dtype=np.int16)
@@ -259,10 +241,36 @@ def _states(features: _Features, mapping: Sequence[Rule], fps: float) -> pd.Data
         for name, value in conditions.items():
             fits &= features.values[name] == value
         code[fits] = names.index(state)
-    tracked = np.zeros(shape, dtype=bool)
+    return code, names
+
+
+def _codes_or_note(
+    features: Features, mapping: Sequence[Rule], needed: Sequence[str], path: AnyPath
+) -> tuple[NDArray[np.int16] | None, tuple[str, ...], tuple[str, ...]]:
+    """States of frames, or None with a note that says why there are none."""
+    lacking = [name for name in needed if name not in features.values]
+    if lacking:
+        why = f"the table has no rows of {', '.join(lacking)}"
+    else:
+        code, names = _codes(features, mapping)
+        if (code >= 0).any():
+            return code, names, ()
+        why = "no frame fits a rule of the mapping"
+    return None, (), (f"{path}: {why}; its frames have no states.",)
+
+
+def _tracked(features: Features) -> NDArray[np.bool_]:
+    """Whether any of the features has a value, shape (frame, larva)."""
+    tracked = np.zeros((len(features.frames), len(features.larvae)), dtype=bool)
     for values in features.values.values():
         tracked |= ~np.isnan(values)
-    frame, larva = np.nonzero(tracked)
+    return tracked
+
+
+def _states(features: Features, mapping: Sequence[Rule], fps: float) -> pd.DataFrame:
+    """Table of frames: ``larva t state`` for every cell that holds a value."""
+    code, names = _codes(features, mapping)
+    frame, larva = np.nonzero(_tracked(features))
     return pd.DataFrame(
         {
             "larva": pd.Categorical.from_codes(larva, list(features.larvae)),

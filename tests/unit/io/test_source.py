@@ -162,7 +162,10 @@ def test_labels_reach_the_reader(database):
 WRONG = {
     "format": (dict(format="xlsx"), "--format must be one of auto, trx, fimtrack, choreography"),
     "labels": (dict(labels="some"), "--labels must be one of large, all, strong"),
-    "labels without trx": (dict(labels="all"), "--labels all is about trx.mat files, but .*has none"),
+    "labels without trx": (
+        dict(labels="all"),
+        "--labels all is about trx.mat files, but .*has none",
+    ),
     "format that does not fit": (dict(format="trx"), "--format trx does not fit"),
     "fps": (dict(fps=-1), "--fps must be a positive number"),
     "px_per_mm": (dict(px_per_mm=0), "--px-per-mm must be a positive number"),

@@ -342,7 +342,7 @@ CONTENTS = {
     "two actions": (
         [larva(run=np.ones(4), cast=np.ones(4))], "one action at a time.*cast and run.*4 frames",
     ),
-    "no label at all": ([coded(values=[np.nan] * 4)], "state is empty in every row"),
+    "no label at all": ([coded(values=[np.nan] * 4)], "labelled frames, but no larva has one"),
     "no frame at all": ([coded(t=[], values=[])], "no larva has one"),
     "no line": ([coded(neuron="")], "expected the line in the field 'neuron' or in the folder"),
     "a time twice": ([coded(t=(0, 0.1, 0.1, 0.2))], "come twice"),
