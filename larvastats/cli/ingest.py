@@ -112,17 +112,18 @@ def _text(report: IngestReport) -> Iterable[str]:
         yield f"  {len(reasons)} × {reasons[0]}"
     if len(groups) > MOST_REASONS:
         yield f"  and {len(groups) - MOST_REASONS} more reasons; all are in the store's index"
-    for note in report.notes[:MOST_NOTES]:
-        yield f"note: {note}"
-    if len(report.notes) > MOST_NOTES:
-        yield f"and {len(report.notes) - MOST_NOTES} more notes, in column note of the index"
+    notes = _grouped(("", note) for note in report.notes)
+    for alike in notes[:MOST_NOTES]:
+        yield f"note: {f'{len(alike)} × ' if len(alike) > 1 else ''}{alike[0]}"
+    if len(notes) > MOST_NOTES:
+        yield f"and {len(notes) - MOST_NOTES} more notes, in column note of the index"
 
 
 def _grouped(failures: Iterable[tuple[str, str]]) -> list[list[str]]:
     """Reasons that differ only in names and numbers, the most frequent first."""
     groups: dict[str, list[str]] = {}
     for source, reason in failures:
-        alike = re.sub(r"'[^']*'|[0-9.]+", "…", reason.replace(source, ""))
+        alike = re.sub(r"'[^']*'|\S*/\S*|[0-9.]+", "…", reason.replace(source, ""))
         groups.setdefault(alike, []).append(reason)
     return sorted(groups.values(), key=len, reverse=True)
 

@@ -54,7 +54,7 @@ def shapes_to_read(keep: str) -> tuple[Shape, ...] | None:
     if keep not in KEPT:
         raise UsageError(f"--keep must be one of {', '.join(KEPT)}, but is {keep!r}.")
     kept = KEPT[keep]
-    return tuple(dict.fromkeys(("midline", *kept))) if kept else None  # type: ignore[arg-type]
+    return tuple(dict.fromkeys(("midline", *kept))) if kept else None
 
 
 def parts_of(content: Content, blank: Row, keep: str) -> Iterator[Part]:

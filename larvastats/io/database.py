@@ -40,7 +40,7 @@ class _Report:
     notes: list[str] = field(default_factory=list)
     n_recordings: int = 0
     others: list[Path] = field(default_factory=list)
-    unnamed: list[Path] = field(default_factory=list)
+    unnamed: dict[str, list[Path]] = field(default_factory=dict)
 
 
 def read_database(
@@ -119,8 +119,8 @@ def _add(report: _Report, path: Path, identity: AssayIdentity | None, content: C
     report.origin |= {assay: path for assay in ethogram.assays["assay"]}
     report.parts.append(ethogram)
     report.notes.extend(content.notes)
-    if content.unnamed:
-        report.unnamed.append(path)
+    if content.named_after:
+        report.unnamed.setdefault(content.named_after, []).append(path)
     if identity is not None:
         report.notes.extend(contradictions(path, identity, ethogram.assays))
 
@@ -144,8 +144,7 @@ def _result(report: _Report, n_found: int) -> tuple[Ethogram, tuple[str, ...], f
     if not report.parts:
         raise DataError(_why_nothing(report, n_found))
     notes = [f"Left out: {failure}" for failure in report.failures] + report.notes
-    if report.unnamed:
-        notes.append(unnamed_note(report.unnamed))
+    notes += [unnamed_note(paths, after) for after, paths in report.unnamed.items()]
     if report.others:
         n = len(report.others)
         notes.append(
@@ -155,12 +154,12 @@ def _result(report: _Report, n_found: int) -> tuple[Ethogram, tuple[str, ...], f
     return ethogram, tuple(notes), frozenset(report.formats)
 
 
-def unnamed_note(paths: Sequence[AnyPath]) -> str:
-    """Say that the names of files have been taken for lines."""
+def unnamed_note(paths: Sequence[AnyPath], after: str) -> str:
+    """Say that the names of files, or of their folders, have been taken for lines."""
     n = len(paths)
     return (
-        f"{n} recording{'s' * (n > 1)} named after the file, with that name as line, since neither "
-        f"content nor folder names one: {', '.join(str(path) for path in paths[:5])}"
+        f"{n} recording{'s' * (n > 1)} named after the {after}, with that name as line, since "
+        f"neither content nor folder names one: {', '.join(str(path) for path in paths[:5])}"
         f"{' and more' * (n > 5)}."
     )
 

@@ -55,14 +55,14 @@ class Content:
     tracks : tuple of Tracks
         Shapes, one entry per assay; empty where the format has none or none were asked for.
     notes : tuple of str
-    unnamed : bool
-        Whether the line is named after the file, since nothing else names it.
+    named_after : {'', 'file', 'folder'}
+        After what the line is named where nothing says its name.
     """
 
     ethogram: Ethogram | None
     tracks: tuple[Tracks, ...] = ()
     notes: tuple[str, ...] = ()
-    unnamed: bool = False
+    named_after: Literal["", "file", "folder"] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,10 +288,20 @@ def read_recording(
             or f"{recording.path}: the recording holds shapes but no actions; put a label file "
             "beside it, name labels by --labels FILE, or keep its shapes by --keep features."
         )
-    assays = [part.identity.line for part in tracks] if ethogram is None else ethogram.assays.line
-    named = identity is not None or reader.line_from == "content"
-    after_file = reader.line_from == "folder" or set(assays) == {_name_of(recording)}
-    return Content(ethogram, tracks, notes, not named and after_file)
+    lines = (
+        {part.identity.line for part in tracks} if ethogram is None else set(ethogram.assays.line)
+    )
+    return Content(ethogram, tracks, notes, _named_after(recording, reader, identity, lines))
+
+
+def _named_after(
+    recording: Recording, reader: Reader, identity: Identity, lines: set[str]
+) -> Literal["", "file", "folder"]:
+    """Say after what the lines are named, if nothing says their names."""
+    if identity is not None or reader.line_from == "content":
+        return ""
+    is_name = reader.line_from == "folder" or lines == {_name_of(recording)}
+    return reader.line_from if is_name else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -299,8 +299,8 @@ def _read(task: _Task, reader: Reader) -> tuple[Content | None, frozenset[str], 
     notes = list(content.notes)
     if task.identity is not None and content.ethogram is not None:
         notes += contradictions(path, task.identity, content.ethogram.assays)
-    if content.unnamed:
-        notes.append(unnamed_note([path]))
+    if content.named_after:
+        notes.append(unnamed_note([path], content.named_after))
     met: frozenset[str] = frozenset()
     if task.options.exclusion is not None and content.ethogram is not None:
         exclusion = task.options.exclusion

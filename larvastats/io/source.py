@@ -199,8 +199,8 @@ def _open_file(source: AnyPath, options: Options) -> tuple[Ethogram, Notes]:
     content = read_recording(recording, reader, options, identify(source))
     assert content.ethogram is not None  # shapes were not asked for
     notes = content.notes + _unused(options, frozenset({reader.name}), str(source))
-    if content.unnamed:
-        notes += (unnamed_note([recording.path]),)
+    if content.named_after:
+        notes += (unnamed_note([recording.path], content.named_after),)
     return content.ethogram, notes
 
 

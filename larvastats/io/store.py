@@ -7,7 +7,7 @@ comes to be.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,15 @@ from larvastats.io.files import AnyPath
 from larvastats.io.recordings import still_there
 from larvastats.io.store_files import check_version, is_store
 from larvastats.io.store_index import OK, Row, column_of, read_state, settle
+from larvastats.io.track_files import unpack
+from larvastats.io.tracks import Shape, Tracks
 from larvastats.tabular import complete_assays
 from larvastats.vocabulary import order_states
 
-__all__ = ["BOUTS_SCHEMA", "bouts_table", "is_store", "read_store", "store_checksum", "store_rows"]
+__all__ = [
+    "BOUTS_SCHEMA", "bouts_table", "is_store", "read_store", "store_checksum", "store_rows",
+    "store_tracks",
+]  # fmt: skip
 
 IDENTITY = ("effector", "genotype", "protocol", "tracker", "date", "time")
 
@@ -96,6 +101,33 @@ def store_rows(store: Path) -> list[Row]:
     """
     check_version(store)
     return settle(read_state(store), still_there)
+
+
+def store_tracks(
+    store: AnyPath,
+    wanted: Callable[[Row], bool] | None = None,
+    shapes: Sequence[Shape] = ("features",),
+    features: Sequence[str] | None = None,
+) -> Iterator[Tracks]:
+    """Yield the shapes of a store, assay by assay: one at a time is in memory.
+
+    Parameters
+    ----------
+    store : path
+    wanted : callable, optional
+        As :func:`read_store`.
+    shapes, features
+        As :func:`larvastats.io.track_files.unpack`.
+
+    Raises
+    ------
+    DataError
+        The store or a file of it is damaged.
+    """
+    store = Path(store)
+    for row in store_rows(store):
+        if row["tracks"] is not None and (wanted is None or wanted(row)):
+            yield unpack(store / row["tracks"], shapes, features)
 
 
 def store_checksum(store: AnyPath) -> str:

@@ -75,7 +75,9 @@ def pack(tracks: Tracks) -> bytes:
 
 
 def _numbers(file: h5py.File, name: str, values: NDArray[Any]) -> h5py.Dataset:
-    chunk = (min(_CHUNK, max(1, len(values))), *values.shape[1:])
+    if not values.size:  # nothing to compress
+        return file.create_dataset(name, data=values)
+    chunk = (min(_CHUNK, len(values)), *values.shape[1:])
     return file.create_dataset(name, data=values, chunks=chunk, compression=4, shuffle=True)
 
 
