@@ -21,9 +21,12 @@ from typer.testing import CliRunner
 import larvastats
 from larvastats.cli import app
 from larvastats.errors import DataError, UsageError
+from larvastats.io import trx
+from larvastats.io.paths import identify
 from larvastats.io.source import checksum, load, load_with_report
 from larvastats.io.store import is_store, store_rows
 from larvastats.io.store_files import locked
+from larvastats.io.tracks import Tracks
 from larvastats.verbs.ingest import ingest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -376,17 +379,30 @@ def test_ingests_of_many_assays_killed_a_hundred_times(tmp_path: Path):
 
 
 def write_many(root: Path, n: int) -> None:
-    """Write a database of `n` assays of five larvae, a table each."""
+    """Write a database of `n` assays of five larvae: tables of bouts, and trx.mat with spines."""
     rng = np.random.default_rng(n)
     larva, k = np.divmod(np.arange(100), 20)
     for number in range(n):
         stamp = f"202001{number % 28 + 1:02}_{number // 28 + 10:02}0000"
         folder = root / "t15" / f"line{number % 5}@E" / "r_LED100_30s2x15s30s#n#n#n" / stamp
         folder.mkdir(parents=True)
+        if number % 2:
+            write_shapes(folder, rng)
+            continue
         stop = k + 1 - rng.uniform(0, 0.5, 100).round(3)
         state = rng.choice(["run", "cast", "stop"], 100)
         table = {"larva": larva + 1, "state": state, "t_start": k, "t_stop": stop}
         pd.DataFrame(table).to_csv(folder / "bouts.csv", index=False)
+
+
+def write_shapes(folder: Path, rng: np.random.Generator) -> None:
+    tracks = Tracks.build(
+        identify(folder / "trx.mat"), "12345", np.repeat(np.arange(5), 200),
+        np.tile(np.arange(200) * 0.1, 5), midline=rng.normal(size=(1000, 11, 2)),
+        features={"S": rng.normal(size=1000)}, states=("run", "cast", "stop"),
+        state=np.repeat(rng.integers(0, 3, 100), 10),
+    )  # fmt: skip
+    trx.write(tracks, folder / "trx.mat")
 
 
 def alive(group: int) -> list[str]:
