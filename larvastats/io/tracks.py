@@ -189,8 +189,8 @@ class Tracks:
 
         Where the recording has midlines: a midline with a NaN. Else, where it has outlines: fewer
         than three vertices. A recording without either has no bad frames. Only what is missing
-        counts: FIMTrack draws midlines through coiled larvae too, and such frames are not bad; of
-        the Schleyer group's collisions those are bad that have lost their midline.
+        counts: FIMTrack draws midlines through coiled larvae, the Schleyer group's tracker through
+        larvae that touch, and these frames are not bad.
         """
         if self.midline is not None:
             return np.asarray(np.isnan(self.midline).any(axis=(1, 2)))

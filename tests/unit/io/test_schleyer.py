@@ -184,7 +184,8 @@ def test_real_larvae(shared_data):
     assert tracks.n_frames == 31_062
     assert tracks.identity.assay == "dish01"
     assert tracks.midline.shape == (31_062, 12, 2)
-    assert np.isnan(tracks.midline).any(axis=(1, 2)).sum() == 2
+    assert tracks.bad_frames().sum() == 2
+    assert tracks.length_unit == "mm"
     assert np.unique(tracks.contour.counts).tolist() == [0, 22]
     length = np.linalg.norm(np.diff(tracks.midline, axis=1), axis=2).sum(axis=1)
     assert 3.9 < np.nanmedian(length) < 4.6  # mm
@@ -206,3 +207,4 @@ def test_real_larvae(shared_data):
     assert flags.tolist() == [0, 1, 2]
     assert np.isnan(tracks.features["area"]).sum() == counts[2] == 970
     assert np.isnan(tracks.centroid[:, 0]).sum() == 970
+    assert not (tracks.bad_frames() & (tracks.features["collision_flag"] == 2)).any()

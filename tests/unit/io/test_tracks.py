@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from larvastats.errors import DataError
+from larvastats.errors import DataError, UsageError
 from larvastats.ethogram import Ethogram
 from larvastats.io.contours import Contours
 from larvastats.io.identity import checked_name, settle
@@ -119,6 +119,46 @@ def test_nan_is_a_shape_that_was_lost():
     lost = np.full((5, 11, 2), np.nan)
     found = tracks(midline=lost, centroid=lost[:, 0])
     assert np.isnan(found.midline).all()
+
+
+# Bad frames and units.
+
+
+def test_a_midline_with_a_nan_is_a_bad_frame():
+    midline = np.zeros((5, 11, 2))
+    midline[1, 4, 0] = np.nan
+    midline[3] = np.nan
+    contour = Contours.from_counts(np.zeros((0, 2)), np.zeros(5, int))
+    found = tracks(midline=midline, contour=contour)
+    assert found.bad_frames().tolist() == [False, True, False, True, False]
+    assert found.take(np.array([3, 4])).bad_frames().tolist() == [True, False]
+
+
+def test_without_midlines_outlines_decide():
+    contour = Contours.from_counts(np.zeros((13, 2)), np.array([4, 3, 2, 0, 4]))
+    assert tracks(contour=contour).bad_frames().tolist() == [False, False, True, True, False]
+    plain = tracks(features={"area": np.full(5, np.nan)})
+    assert plain.bad_frames().tolist() == [False] * 5
+    assert plain.bad_frames().dtype == bool
+
+
+def test_the_unit_of_length_is_kept():
+    found = tracks((0.1, 0, 0.2, 0, 0.1), length_unit="px", centroid=np.zeros((5, 2)))
+    assert found.length_unit == "px"
+    assert found.take(np.array([0])).length_unit == "px"
+    assert found.with_states(Ethogram.from_bouts(bouts())).length_unit == "px"
+    assert tracks().length_unit == "mm"
+    left, right = join(found, tracks(length_unit="px"))
+    assert len(left) == len(right) == 5
+    with pytest.raises(DataError, match=r"one unit of length, but they are in px and mm"):
+        join(found, tracks())
+
+
+def test_units_of_length_that_there_are_not():
+    with pytest.raises(UsageError, match=r"one of mm, px, but is 'cm'"):
+        tracks(length_unit="cm")
+    with pytest.raises(DataError, match=r"coordinates of the centroid in px"):
+        tracks(length_unit="px", centroid=np.full((5, 2), 1e7))
 
 
 # Contours.
