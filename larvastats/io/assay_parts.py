@@ -83,12 +83,22 @@ def parts_of(content: Content, blank: Row, keep: str) -> Iterator[Part]:
 def _part(row: Row, bouts: bytes, tracks: Tracks | None, keep: str) -> Part:
     if tracks is None:
         return Part(row, {BOUTS: bouts})
-    row = row | {
-        "n_frames": tracks.n_frames,
-        "n_bad_frames": int(tracks.bad_frames().sum()),
-        "features": sorted(tracks.features),
-    }
-    return Part(row, {BOUTS: bouts, TRACKS: pack(tracks.only(KEPT[keep]))})
+    if tracks.midline is not None or tracks.contour is not None:
+        row = row | {"n_frames": tracks.n_frames, "n_bad_frames": int(tracks.bad_frames().sum())}
+    kept = tracks.only(KEPT[keep])
+    lacking = [_PLURAL[kind] for kind in KEPT[keep] if kind in _PLURAL and not kept.has(kind)]
+    if lacking:
+        row = row | {"note": " ".join(filter(None, [row["note"], _lacks(row, lacking)]))}
+    if not any(kept.has(kind) for kind in KEPT[keep]):
+        return Part(row, {BOUTS: bouts})
+    return Part(row | {"features": sorted(kept.features)}, {BOUTS: bouts, TRACKS: pack(kept)})
+
+
+_PLURAL = {"midline": "midlines", "contour": "outlines"}
+
+
+def _lacks(row: Row, kinds: Sequence[str]) -> str:
+    return f"{row['source']}: there are no {' and no '.join(kinds)} to keep."
 
 
 # -- bouts -----------------------------------------------------------------------------------------

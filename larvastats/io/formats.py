@@ -26,6 +26,8 @@ from larvastats.io.tracks import Shape, Tracks
 Identity = AssayIdentity | None
 """What the path says of a recording."""
 
+Shapes = Sequence[Shape]
+
 _ENDINGS = re.compile(
     r"(?:\.(?:csv|tsv|txt|spine|outline|labels?|nyxlabel|json|mat))?(?:\.gz)?$", re.IGNORECASE
 )
@@ -80,7 +82,8 @@ class Reader:
         Actions, of a recording, options and the identity that the path gives; None for formats
         without any.
     tracks : callable or None
-        Shapes, of the same and the kinds of shape asked for; None for formats without any.
+        Shapes, of the same, the kinds of shape asked for, and whether the frames are to have the
+        recording's own labels; None for formats without any.
     identities : callable or None
         Who is in a recording of shapes, without reading them.
     depends_on : tuple of str
@@ -93,7 +96,7 @@ class Reader:
     sniff: Callable[[AnyPath], bool]
     endings: tuple[str, ...]
     ethogram: Callable[[Recording, Options, Identity], Ethogram] | None
-    tracks: Callable[[Recording, Options, Identity, Sequence[Shape]], tuple[Tracks, ...]] | None
+    tracks: Callable[[Recording, Options, Identity, Shapes, bool], tuple[Tracks, ...]] | None
     identities: Callable[[Recording, Options, Identity], Sequence[AssayIdentity]] | None
     depends_on: tuple[str, ...]
     line_from: Literal["content", "file", "folder"] = "content"
@@ -105,18 +108,14 @@ class Reader:
 
 
 def _trx_tracks(
-    recording: Recording, options: Options, identity: Identity, shapes: Sequence[Shape]
+    recording: Recording, options: Options, identity: Identity, shapes: Shapes, own_labels: bool
 ) -> tuple[Tracks, ...]:
-    try:
-        return trx.read_tracks(
-            recording.first, options.labels.own, shapes=shapes, identity=identity
-        )
-    except NoLabelsError:
-        return trx.read_tracks(recording.first, None, shapes=shapes, identity=identity)
+    labels = options.labels.own if own_labels else None
+    return trx.read_tracks(recording.first, labels, shapes=shapes, identity=identity)
 
 
 def _fimtrack_tracks(
-    recording: Recording, options: Options, identity: Identity, shapes: Sequence[Shape]
+    recording: Recording, options: Options, identity: Identity, shapes: Shapes, own_labels: bool
 ) -> tuple[Tracks, ...]:
     tracks = fimtrack.read_tracks(
         recording.first, fps=options.fps, px_per_mm=options.px_per_mm, identity=identity
@@ -125,14 +124,14 @@ def _fimtrack_tracks(
 
 
 def _choreography_tracks(
-    recording: Recording, options: Options, identity: Identity, shapes: Sequence[Shape]
+    recording: Recording, options: Options, identity: Identity, shapes: Shapes, own_labels: bool
 ) -> tuple[Tracks, ...]:
     outlines = "contour" in shapes
     return (choreography.read(recording.first, identity=identity, outlines=outlines),)
 
 
 def _schleyer_tracks(
-    recording: Recording, options: Options, identity: Identity, shapes: Sequence[Shape]
+    recording: Recording, options: Options, identity: Identity, shapes: Shapes, own_labels: bool
 ) -> tuple[Tracks, ...]:
     return (schleyer.read(recording.first, identity=identity).only(shapes),)
 
@@ -277,7 +276,7 @@ def read_recording(
     ethogram, notes = actions.ethogram, actions.notes
     tracks: tuple[Tracks, ...] = ()
     if shapes is not None and reader.tracks is not None:
-        tracks = reader.tracks(recording, options, identity, shapes)
+        tracks = reader.tracks(recording, options, identity, shapes, not actions.foreign)
         tracks = tuple(replace(part, identity=_named(part.identity, recording)) for part in tracks)
         if ethogram is not None and actions.foreign:
             tracks = tuple(part.with_states(ethogram) for part in tracks)

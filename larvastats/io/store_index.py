@@ -8,8 +8,8 @@ Columns, after the identity (``assay line effector genotype protocol tracker dat
   of the last change (ns since 1970), SHA-256, format, how it was read, place of the assay in it;
 - ``n_larvae n_bouts seconds``: seconds is the time tracked, all larvae together;
 - ``states larvae``: vocabulary, and ids of the larvae, as lists;
-- ``n_frames n_bad_frames``: frames of all larvae, and those without a usable shape; empty where no
-  shapes are kept;
+- ``n_frames n_bad_frames``: frames of all larvae, and those without a usable midline (where there
+  are only outlines, outline); empty where no shapes were read;
 - ``bouts bouts_size bouts_checksum``: file of bouts within the store (without rows where nothing
   says what the larvae do);
 - ``tracks tracks_size tracks_checksum``: file of shapes, if they are kept; ``features``: names of
@@ -163,7 +163,7 @@ def _is_whole(row: Row) -> bool:
     """Whether a row has what every row, or every row with bouts, must have."""
     needed = ["status", "source"]
     if row["tracks"] is not None:
-        needed += ["tracks_size", "tracks_checksum", "features", "n_frames", "n_bad_frames"]
+        needed += ["tracks_size", "tracks_checksum", "features"]
     if row["status"] == OK:
         needed += ["assay", "line", "size", "modified", "checksum", "format", "options", "states",
                    "larvae", "n_larvae", "n_bouts", "seconds", "bouts", "bouts_size",

@@ -169,6 +169,12 @@ class Tracks:
             state=None if self.state is None else self.state[frames],
         )
 
+    def has(self, kind: Shape) -> bool:
+        """Whether there is anything of a kind of shape."""
+        if kind == "features":
+            return self.centroid is not None or bool(self.features)
+        return (self.midline if kind == "midline" else self.contour) is not None
+
     def only(self, shapes: Sequence[Shape]) -> Tracks:
         """Return the tracks without the kinds of shape that are not named.
 

@@ -84,10 +84,7 @@ def read_midline(larvae: Larvae) -> tuple[NDArray[np.float64] | None, tuple[str,
         return _vertebrae(larvae), (
             f"{struct.path}: the file has no spine; its five vertebrae are the midline.",
         )
-    return None, (
-        f"{struct.path}: the file has neither x_spine and y_spine nor the vertebrae x_head to "
-        "y_tail; there are no midlines.",
-    )
+    return None, ()
 
 
 def has_vertebrae(struct: Struct) -> bool:
@@ -154,9 +151,7 @@ def read_contour(larvae: Larvae) -> tuple[Contours | None, tuple[str, ...]]:
     """
     struct = larvae.struct
     if not all(name in struct for name in CONTOUR):
-        return None, (
-            f"{struct.path}: the file lacks x_contour or y_contour; there are no outlines.",
-        )
+        return None, ()
     columns = zip(*(cells(struct, name, larvae.elements) for name in CONTOUR), strict=True)
     vertices, counts, total = [], [], 0
     for (x, y), n, timed in zip(columns, larvae.length, larvae.timed, strict=True):

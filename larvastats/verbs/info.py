@@ -137,5 +137,5 @@ def _shapes(source: Any, ethogram: Ethogram) -> dict[str, Any]:
         "n_unlabelled": sum(not row["states"] for row in good),
         "n_frames": sum(row["n_frames"] for row in tracked),
         "n_bad_frames": sum(row["n_bad_frames"] for row in tracked),
-        "features": sorted({name for row in tracked for name in row["features"]}),
+        "features": sorted({name for row in good for name in row["features"] or ()}),
     }

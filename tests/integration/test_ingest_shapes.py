@@ -83,7 +83,10 @@ def test_what_is_kept(database: Path, tmp_path: Path, keep: str, kinds: str):
     failed = 1 if keep == "bouts" else 0  # the bare one has nothing else
     assert (report.n_ok, report.n_failed) == (3 - failed, failed)
     table = rows(store)
-    assert table["tracks"].notna().sum() == (0 if keep == "bouts" else 3)
+    # of Choreography's recordings there are no series, only midlines and outlines
+    kept = {"bouts": 0, "features": 1, "midline": 3, "contour": 3}[keep]
+    assert table["tracks"].notna().sum() == kept
+    assert table["n_frames"].notna().sum() == (0 if keep == "bouts" else 3)
     for one in store_tracks(store, shapes=("midline", "contour", "features")):
         assert (one.midline is not None) == ("m" in kinds)
         assert (one.contour is not None) == ("c" in kinds)
@@ -163,7 +166,14 @@ def test_another_keep_reads_again(database: Path, tmp_path: Path):
     assert store_checksum(store) != checksum
     assert ingest(database, store).n_read == 3
     assert store_checksum(store) == checksum
-    assert len(list((store / "tracks").iterdir())) == 3
+    assert len(list((store / "tracks").iterdir())) == 1
+
+
+def test_what_there_is_not_is_said(database: Path, tmp_path: Path):
+    next(database.rglob("*20200131_103000/20.outline")).unlink()
+    report = ingest(database, tmp_path / "store", keep="contour")
+    assert [note for note in report.notes if "there are no outlines to keep" in note]
+    assert len(report.notes) == 1
 
 
 def test_any_number_of_processes_gives_the_same_store(database: Path, tmp_path: Path):
