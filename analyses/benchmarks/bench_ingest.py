@@ -1,10 +1,11 @@
 """A store against the directory it was made of: rate and memory of ingest, time to a first count.
 
-    python analyses/benchmarks/bench_ingest.py --lines 1 31
+    python analyses/benchmarks/bench_ingest.py --assays 10 100 1000
 
-For each number of lines a screen is simulated as a directory of trx.mat files (8 plates a line and
-8 of the control, about 10 larvae each). Every measurement runs in a process of its own, so that
-memory is its own peak; times leave out the imports. The counts must be the same from both.
+For each number of assays a screen is simulated as a directory of trx.mat files with labels, 11-point
+spines and three series, 10 frames a second (plates of 10 larvae). Every measurement runs in a
+process of its own, so that memory is its own peak; times leave out the imports. The counts must be
+the same from both.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,13 +21,19 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from larvastats.io import trx
 from larvastats.io.source import load
+from larvastats.io.tracks import Tracks
 from larvastats.markov.counts import count_transitions
 from larvastats.protocol import default_window, parse_protocol
 from larvastats.verbs.ingest import ingest
 from larvastats.verbs.simulate import simulate
 
-PLATES = 8
+PLATES = 10
+LARVAE = 10
+SERIES = ("larva_length_smooth_5", "S_smooth_5", "motion_velocity_norm_smooth_5")
 
 
 def first_count(source: str) -> int:
@@ -37,7 +45,31 @@ def first_count(source: str) -> int:
 
 def fill(source: str, store: str) -> int:
     """Ingest and return the number of recordings read."""
-    return ingest(source, store).n_read
+    return ingest(source, store, keep="midline").n_read
+
+
+def make(folder: Path, n: int) -> None:
+    """Simulate a screen of `n` assays, and give its larvae shapes."""
+    bare, source = folder / "bare", folder / "database"
+    lines = n // PLATES - 1
+    simulate(
+        bare, lines=max(lines, 1), assays_per_line=PLATES if lines else n // 2, dates=5,
+        control_assays_per_date=2 if lines else 1, larvae=LARVAE, effects=(), format="trx",
+    )  # fmt: skip
+    rng = np.random.default_rng(0)
+    for path in sorted(bare.rglob("*.mat")):
+        (plain,) = trx.read_tracks(path)
+        shape = (plain.n_frames, 11, 2)
+        one = Tracks.build(
+            plain.identity, plain.larvae, plain.larva_index, plain.t,
+            midline=rng.normal(size=shape).cumsum(axis=1).round(3),
+            features={name: rng.normal(size=plain.n_frames).round(4) for name in SERIES},
+            states=plain.states, state=plain.state,
+        )  # fmt: skip
+        target = source / path.relative_to(bare)
+        target.parent.mkdir(parents=True)
+        trx.write(one, target)
+    shutil.rmtree(bare)
 
 
 TASKS = {"count": first_count, "ingest": fill}
@@ -63,14 +95,11 @@ def size(folder: Path) -> float:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 2**20
 
 
-def compare(lines: int, repeats: int) -> None:
+def compare(assays: int, repeats: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         source, store = Path(folder, "database"), Path(folder, "store")
-        simulate(
-            source, lines=lines, assays_per_line=PLATES, dates=4, control_assays_per_date=2,
-            larvae=10, effects=(), format="trx",
-        )  # fmt: skip
-        n = PLATES * (lines + 1)
+        make(Path(folder), assays)
+        n = sum(1 for _ in source.rglob("*.mat"))
         filled = measure("ingest", str(source), str(store))
         again = measure("ingest", str(source), str(store))
         assert (filled["result"], again["result"]) == (n, 0)
@@ -91,15 +120,15 @@ def compare(lines: int, repeats: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--lines", type=int, nargs="+", default=[1, 124])
+    parser.add_argument("--assays", type=int, nargs="+", default=[10, 100, 1000])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--task", nargs="+", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.task:
         run_task(*given.task)
         return
-    for lines in given.lines:
-        compare(lines, given.repeats)
+    for assays in given.assays:
+        compare(assays, given.repeats)
 
 
 if __name__ == "__main__":

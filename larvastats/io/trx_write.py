@@ -11,7 +11,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from larvastats.errors import DataError, UsageError
 from larvastats.ethogram import Ethogram, grid_range
@@ -98,7 +98,7 @@ def _of_ethogram(ethogram: Ethogram, path: Path, dt: float | None) -> list[dict[
             f"{path}: a trx.mat file holds one assay, but the ethogram has "
             f"{len(ethogram.assays)}; write one file per assay."
         )
-    code = _codes(ethogram.states, path)
+    code = _codes(ethogram.states, ethogram.state, path)
     identity = _identity(ethogram.assays.iloc[0].to_dict(), path)
     lo, hi = grid_range(ethogram.t_start, dt), grid_range(ethogram.t_stop, dt)
     edges = np.searchsorted(ethogram.larva_index, np.arange(len(ethogram.larvae) + 1))
@@ -120,7 +120,7 @@ def _of_tracks(tracks: Tracks, path: Path, dt: float | None) -> list[dict[str, V
     if dt is not None:
         raise UsageError(f"{path}: tracks have frames of their own; leave the frame step out.")
     _check_tracks(tracks, path)
-    code = _codes(tracks.states, path)
+    code = _codes(tracks.states, () if tracks.state is None else tracks.state, path)
     identity = _identity(
         {name: getattr(tracks.identity, name) for name in tracks.identity.__slots__}, path
     )
@@ -154,15 +154,17 @@ def _check_tracks(tracks: Tracks, path: Path) -> None:
             )
 
 
-def _codes(states: Sequence[str], path: Path) -> NDArray[np.float64]:
-    """Codes of the states, shape (state,)."""
-    unknown = [name for name in states if name not in WRITABLE]
+def _codes(states: Sequence[str], used: ArrayLike, path: Path) -> NDArray[np.float64]:
+    """Codes of the states, shape (state,); of those that do not occur, any."""
+    occur = set(np.unique(used).tolist())
+    unknown = [name for i, name in enumerate(states) if name not in WRITABLE and i in occur]
     if unknown:
         raise DataError(
             f"{path}: trx.mat has codes for {', '.join(WRITABLE)}, but not for "
             f"{', '.join(unknown)}; rename these states or write a tidy table."
         )
-    return np.array([WRITABLE.index(name) + 1 for name in states], dtype=np.float64)
+    code = {name: float(number) for number, name in enumerate(WRITABLE, 1)}
+    return np.array([code.get(name, np.nan) for name in states])
 
 
 def _who(name: str, position: int) -> dict[str, Value]:
