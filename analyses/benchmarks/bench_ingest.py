@@ -2,10 +2,10 @@
 
     python analyses/benchmarks/bench_ingest.py --assays 10 100 1000
 
-For each number of assays a screen is simulated as a directory of trx.mat files: plates of 10 larvae,
-10 frames a second, with labels, 11-point spines and three series. Every measurement runs in a process
-of its own, so that memory is its own peak; times leave out the imports. The counts must be the same
-from both.
+For each number of assays a screen is simulated as a directory of trx.mat files: plates of ten
+larvae, ten frames a second, with labels, 11-point spines and three series. Every measurement runs
+in a process of its own, so that memory is its own peak; times leave out the imports. The counts
+must be the same from both.
 """
 
 from __future__ import annotations
