@@ -146,8 +146,8 @@ def test_beside_a_spine_vertebrae_are_features(tmp_path):
 def test_what_is_absent_is_none_and_said(tmp_path):
     names = ("x_contour", "y_spine", "x_center", "S_smooth_5", "global_state_large_state")
     tracks = reads(tmp_path, [without(larva() | vertebrae(), *names, "y_tail")])
-    assert (tracks.midline, tracks.contour, tracks.centroid, tracks.state) == (None,) * 4
-    assert tracks.states == ()
+    found = (tracks.midline, tracks.contour, tracks.centroid, tracks.state, tracks.states)
+    assert found == (None, None, None, None, ())
     assert {"y_center", "x_head"} <= set(tracks.features)
     assert "its frames have no states" in tracks.notes[0]
     assert "neither x_spine and y_spine nor the vertebrae" in tracks.notes[1]
