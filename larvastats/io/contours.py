@@ -74,6 +74,9 @@ class Contours:
 
     def beyond(self, limit: float) -> NDArray[np.bool_]:
         """Whether a frame has a vertex that is not finite or beyond a limit, shape (frame,)."""
+        lowest, highest = self.vertices.min(initial=0), self.vertices.max(initial=0)
+        if -limit <= lowest and highest <= limit:  # needs no memory of its own; false for NaN
+            return np.zeros(len(self), dtype=bool)
         bad = ~(np.abs(self.vertices) <= limit).all(axis=1)
         before = np.concatenate(([0], np.cumsum(bad)))
         return before[self.start[1:]] > before[self.start[:-1]]

@@ -78,11 +78,12 @@ def open_struct(path: AnyPath, name: str, sized_by: str) -> Iterator[Struct]:
         The file is cut off, is no MATLAB 7.3 file, or lacks the variable or the field.
     """
     _check_kind(path)
-    # no lock: the source may lie on a file system that is read only or knows none
+    # no lock: the source may lie on a file system that is read only or knows none;
+    # no cache: every chunk is read once, and that of each of thousands of fields is megabytes
     with (
         reading(path),
         refusing_damage(path),
-        h5py.File(path, "r", locking=False) as file,
+        h5py.File(path, "r", locking=False, rdcc_nbytes=0) as file,
     ):
         group = file.get(name)
         if not isinstance(group, h5py.Group):

@@ -179,6 +179,17 @@ def test_contours_go_to_padded_arrays_and_back(counts, data):
         np.testing.assert_array_equal(own, vertices[contours.start[f] : contours.start[f + 1]])
 
 
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf, 11.0, -11.0])
+def test_vertices_beyond_a_limit(wrong):
+    contours = Contours.from_counts(
+        np.array([[10, 0], [0, wrong], [-10, 1.0]]), np.array([1, 0, 2])
+    )
+    assert contours.beyond(10).tolist() == [False, False, True]
+    assert contours.beyond(10).dtype == bool
+    assert not contours.take(np.array([0, 1])).beyond(10).any()
+    assert not contours.take(np.array([1])).beyond(10).any()
+
+
 def test_padding_to_a_width_cuts_off():
     contours = Contours.from_counts(np.arange(10.0).reshape(-1, 2), np.array([2, 0, 3]))
     assert contours.padded().shape == (3, 3, 2)

@@ -1,5 +1,7 @@
 """Tracks written as trx.mat: where the shapes lie, and what comes back."""
 
+import tracemalloc
+
 import h5py
 import numpy as np
 import pytest
@@ -128,3 +130,27 @@ def test_what_cannot_be_written(tmp_path, case):
         trx.write(made(**change), path, **options)
     assert str(caught.value).startswith(f"{path}: ")
     assert not path.exists()
+
+
+def test_padded_outlines_are_in_memory_for_one_larva_at_a_time(tmp_path):
+    n_larvae, n = 20, 120
+    tracks = made(n_larvae, n, widest=20, midline=None, centroid=None, features={})
+    trx.write(tracks, tmp_path / "trx.mat")
+    padded = n_larvae * n * 500 * 2 * 8  # bytes, in double precision
+    tracemalloc.start()
+    try:
+        trx.read_tracks(tmp_path / "trx.mat", shapes=["contour"])
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < padded / 5
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8, 0.99])
+def test_cut_off_files_are_refused_in_a_sentence(tmp_path, share):
+    path = tmp_path / "trx.mat"
+    trx.write(made(), path)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(DataError, match="damaged or cut off"):
+        trx.read_tracks(path)
