@@ -12,15 +12,26 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from larvastats.bouts import (
+    CONTIGUOUS,
+    FRAME_GAP,
+    Bouts,
+    check_any_state,
+    check_bouts,
+    check_frames,
+    frames_to_bouts,
+    median_steps,
+    merge,
+    sort_frames,
+    steps,
+    tracked,
+    usual_step,
+)
 from larvastats.errors import DataError
-from larvastats.tabular import assay_table, levels, numeric, present, require_columns
+from larvastats.tabular import assay_table, levels, no_rows, numeric, present, require_columns
 from larvastats.vocabulary import order_states, rename_states
 
-CONTIGUOUS = 1e-6
-"""Bouts whose gap is at most this many seconds follow each other without loss of tracking."""
-
-FRAME_GAP = 3.0
-"""Frames at most this many median steps apart belong to the same stretch of tracking."""
+__all__ = ["BOUT_COLUMNS", "CONTIGUOUS", "FRAME_COLUMNS", "FRAME_GAP", "Ethogram", "grid_range"]
 
 GRID_SLACK = 1e-6
 """Relative slack (in steps) when a time is placed on a regular grid."""
@@ -90,20 +101,22 @@ class Ethogram:
         DataError
             Bouts that overlap, or do not last.
         """
-        order = _time_order(np.asarray(larva_index), np.asarray(t_start))
-        index, state, t_start, t_stop = (
-            np.asarray(column)[order] for column in (larva_index, state, t_start, t_stop)
-        )
-        _check_bouts(index, t_start, t_stop, larvae, assays, source)
-        joined = (np.diff(index) == 0) & (t_start[1:] - t_stop[:-1] <= CONTIGUOUS)
-        merge = joined & (state[1:] == state[:-1])
-        first = np.concatenate(([True], ~merge)) if len(index) else np.zeros(0, bool)
-        last = np.concatenate((~merge, [True])) if len(index) else np.zeros(0, bool)
-        bouts = index[first].astype(np.int32), state[first].astype(np.int16)
-        t_start, t_stop = t_start[first].astype(np.float64), t_stop[last].astype(np.float64)
+        columns = (np.asarray(column) for column in (larva_index, state, t_start, t_stop))
+        bouts = merge(*columns)
+        check_bouts(bouts.short, bouts.overlap, larvae, assays, source)
         larvae = larvae[["larva", "assay_index"]].reset_index(drop=True)
-        larvae = larvae.assign(**_tracked(bouts[0], t_start, t_stop, len(larvae)))
-        arrays = (*bouts, t_start, t_stop)
+        larvae = larvae.assign(**tracked(bouts, len(larvae)))
+        return cls.of_bouts(states, bouts, larvae, assays)
+
+    @classmethod
+    def of_bouts(
+        cls, states: Sequence[str], bouts: Bouts, larvae: pd.DataFrame, assays: pd.DataFrame
+    ) -> Ethogram:
+        """Take bouts that are sorted, checked and merged, with complete tables of larvae, assays.
+
+        The arrays are taken as they are, and can no longer be written to.
+        """
+        arrays = bouts.larva, bouts.state, bouts.t_start, bouts.t_stop
         for array in arrays:
             array.flags.writeable = False
         return cls(tuple(states), *arrays, larvae, assays.reset_index(drop=True))
@@ -184,19 +197,18 @@ class Ethogram:
         skip = ("state", "t")
         index, larvae, assays = _individuals(table, source, skip)
         seen = present(table["state"])
-        if not seen.any():
-            raise DataError(
-                f"{source}: column state is empty in every row; expected at least one frame with "
-                "a state."
-            )
-        names, code = _states(table[["state"]][seen], states, synonyms, source)
-        code = np.append(code, np.int16(-1))[np.where(seen, np.cumsum(seen) - 1, -1)]
-        order = _time_order(index, t)
-        index, t, code, seen = index[order], t[order], code[order], seen[order]
-        _check_frames(index, t, larvae, assays, source)
-        step = _median_steps(index, t, larvae["assay_index"].to_numpy(), len(assays))
-        t_stop = _frame_ends(index[seen], t[seen], step)
-        return cls.build(names, index[seen], code[seen], t[seen], t_stop, larvae, assays, source)
+        check_any_state(bool(seen.any()), source)
+        names, known = _states(table[["state"]][seen], states, synonyms, source)
+        code = np.full(len(seen), -1, dtype=np.int16)
+        code[seen] = known
+        frames = sort_frames(index, t, code)
+        check_frames(frames.twice, larvae, assays, source)
+        larva_assay = larvae["assay_index"].to_numpy()
+        step = median_steps(frames, larva_assay, len(assays))
+        step = np.where(np.isnan(step), usual_step(steps(frames)[0]), step)
+        bouts = frames_to_bouts(frames, step[larva_assay])
+        check_bouts(bouts.short, bouts.overlap, larvae, assays, source)
+        return cls.of_bouts(names, bouts, larvae.assign(**tracked(bouts, len(larvae))), assays)
 
     # -- what is in it ------------------------------------------------------------------------
 
@@ -355,6 +367,23 @@ def _comparable(ethogram: Ethogram) -> pd.DataFrame:
 def _states(table, states, synonyms, source):  # type: ignore[no-untyped-def]
     """Vocabulary and the code of every row."""
     raw, labels = levels(table, "state", source)
+    names, codes = state_codes(labels, states, synonyms, source)
+    return names, codes[raw] if len(labels) else np.zeros(0, np.int16)
+
+
+def state_codes(
+    labels: Sequence[str],
+    states: Sequence[str] | None,
+    synonyms: Mapping[str, str] | None,
+    source: str,
+) -> tuple[tuple[str, ...], NDArray[np.int16]]:
+    """Vocabulary, and the position in it of every label that occurs.
+
+    Raises
+    ------
+    DataError
+        `states` lacks one of them.
+    """
     renamed = rename_states(labels, synonyms)
     found = set(renamed.values())
     names = order_states(found) if states is None else tuple(states)
@@ -365,101 +394,36 @@ def _states(table, states, synonyms, source):  # type: ignore[no-untyped-def]
             f"{', '.join(map(repr, unknown))}; add them to `states` or map them by `synonyms`."
         )
     position = {name: code for code, name in enumerate(names)}
-    codes = np.array([position[renamed[label]] for label in labels], dtype=np.int16)
-    return names, codes[raw] if len(labels) else np.zeros(0, np.int16)
+    return names, np.array([position[renamed[label]] for label in labels], dtype=np.int16)
 
 
 def _individuals(table, source, skip):  # type: ignore[no-untyped-def]
     """Larva of every row, and the tables of larvae and assays."""
     if not len(table):
-        raise DataError(f"{source}: expected at least one row, but the table is empty.")
+        raise no_rows(source)
     assay, assay_names = levels(table, "assay", source)
     larva, larva_names = levels(table, "larva", source)
     levels(table, "line", source)  # every row names one
-    index, individuals = pd.factorize(assay * np.int64(len(larva_names)) + larva, sort=True)
-    larvae = pd.DataFrame(
-        {
-            "larva": np.asarray(larva_names)[individuals % len(larva_names)],
-            "assay_index": individuals // len(larva_names),
-        }
-    )
+    index, larvae = individuals(assay, larva, larva_names)
     assays = assay_table(table, assay, assay_names, source, skip)
     return index, larvae, assays
 
 
-def _time_order(index, t):  # type: ignore[no-untyped-def]
-    """Order by larva and time; a slice that copies nothing where the rows are sorted already."""
-    if _in_order(index, t):
-        return slice(None)
-    # rows mostly come in time order within a larva, and then half the sorting is enough
-    order = np.argsort(index, kind="stable")
-    return order if _in_order(index[order], t[order]) else np.lexsort((t, index))
+def individuals(
+    assay: NDArray[np.integer], larva: NDArray[np.integer], larva_names: Sequence[str]
+) -> tuple[NDArray[np.int64], pd.DataFrame]:
+    """Give numbers to the pairs of assay and larva, both given as codes of sorted names.
 
-
-def _in_order(index, t):  # type: ignore[no-untyped-def]
-    later = (index[1:] > index[:-1]) | ((index[1:] == index[:-1]) & (t[1:] >= t[:-1]))
-    return bool(later.all())
-
-
-def _who(larva: int, larvae: pd.DataFrame, assays: pd.DataFrame) -> str:
-    row = larvae.iloc[larva]
-    return f"larva {row['larva']!r} of assay {assays['assay'].iloc[row['assay_index']]!r}"
-
-
-def _check_bouts(index, t_start, t_stop, larvae, assays, source):  # type: ignore[no-untyped-def]
-    short = t_stop <= t_start
-    if short.any():
-        b = int(np.flatnonzero(short)[0])
-        raise DataError(
-            f"{source}: a bout must end after it starts, but {int(short.sum())} do not (first: "
-            f"{_who(index[b], larvae, assays)}, from {t_start[b]:g} to {t_stop[b]:g} s); correct "
-            "or remove these rows."
-        )
-    overlap = (index[1:] == index[:-1]) & (t_start[1:] < t_stop[:-1] - CONTIGUOUS)
-    if overlap.any():
-        b = int(np.flatnonzero(overlap)[0])
-        raise DataError(
-            f"{source}: bouts of one larva must not overlap, but {int(overlap.sum())} do (first: "
-            f"{_who(index[b], larvae, assays)}: one ends at {t_stop[b]:g} s, the next starts at "
-            f"{t_start[b + 1]:g} s); correct the times, or give each larva its own id."
-        )
-
-
-def _check_frames(index, t, larvae, assays, source):  # type: ignore[no-untyped-def]
-    twice = (index[1:] == index[:-1]) & (t[1:] == t[:-1])
-    if twice.any():
-        b = int(np.flatnonzero(twice)[0])
-        raise DataError(
-            f"{source}: a larva has one state per time, but {int(twice.sum())} frames come twice "
-            f"(first: {_who(index[b], larvae, assays)} at {t[b]:g} s); remove the duplicates, or "
-            "give each larva its own id within its assay."
-        )
-
-
-def _median_steps(index, t, larva_assay, n_assays):  # type: ignore[no-untyped-def]
-    """Median frame step (s) of every larva's assay, shape (larva,)."""
-    same = index[1:] == index[:-1]
-    steps = pd.Series(np.diff(t)[same])
-    assay = larva_assay[index[1:][same]]
-    overall = float(steps.median()) if len(steps) else 1.0
-    median = steps.groupby(assay).median().reindex(range(n_assays)).fillna(overall)
-    return median.to_numpy()[larva_assay]
-
-
-def _frame_ends(index, t, step):  # type: ignore[no-untyped-def]
-    """End of every frame (s), shape (frame,)."""
-    own = step[index]
-    ends = t + own
-    ahead = np.diff(t)
-    near = (index[1:] == index[:-1]) & (ahead <= FRAME_GAP * own[:-1] * (1 + 1e-9))
-    ends[:-1] = np.where(near, t[1:], ends[:-1])
-    return ends
-
-
-def _tracked(index, t_start, t_stop, n_larvae):  # type: ignore[no-untyped-def]
-    """First and last moment of every larva, as columns of `larvae`."""
-    t_from, t_to = np.full(n_larvae, np.nan), np.full(n_larvae, np.nan)
-    first = np.flatnonzero(np.diff(index, prepend=-1) != 0)
-    last = np.flatnonzero(np.diff(index, append=-1) != 0)
-    t_from[index[first]], t_to[index[last]] = t_start[first], t_stop[last]
-    return {"t_from": t_from, "t_to": t_to}
+    Returns
+    -------
+    index : ndarray of int, shape of `assay`
+        Row of `larvae`.
+    larvae : DataFrame
+        ``larva`` and ``assay_index``, in order of assay and larva.
+    """
+    index, pairs = pd.factorize(assay * np.int64(len(larva_names)) + larva, sort=True)
+    columns = {
+        "larva": np.asarray(larva_names)[pairs % len(larva_names)],
+        "assay_index": pairs // len(larva_names),
+    }
+    return index, pd.DataFrame(columns)

@@ -83,22 +83,61 @@ def _guesses(missing: Sequence[str], names: Sequence[str]) -> list[tuple[str, st
 
 def numeric(table: pd.DataFrame, column: str, source: str) -> np.ndarray:
     """Return a column as finite float64, shape (row,); anything else is a :class:`DataError`."""
-    dtype = table[column].dtype
-    if dtype.kind in "mMb" or pd.api.types.is_datetime64_any_dtype(dtype):
-        raise DataError(
-            f"{source}: column {column} must hold times in seconds as numbers, but it holds values "
-            f"of type {dtype}; write seconds since the start of the recording."
-        )
-    values = _numbers(table[column])
+    values = seconds(table[column], source)
     bad = ~np.isfinite(values)
     if bad.any():
-        row = int(np.flatnonzero(bad)[0])
-        raise DataError(
-            f"{source}: column {column} must hold times in seconds, but {int(bad.sum())} of "
-            f"{len(values)} values are not finite numbers (first: "
-            f"{_shown(table[column].iloc[row])} in row {row + 1}); correct or remove these rows."
-        )
+        row = int(np.argmax(bad))
+        raise no_times(column, int(bad.sum()), len(values), table[column].iloc[row], row, source)
     return values
+
+
+def seconds(values: pd.Series, source: str) -> np.ndarray:
+    """Return a column of times as float64, shape (row,); what is no number becomes NaN.
+
+    Raises
+    ------
+    DataError
+        The column holds points in time or truth values.
+    """
+    dtype = values.dtype
+    if dtype.kind in "mMb" or pd.api.types.is_datetime64_any_dtype(dtype):
+        raise DataError(
+            f"{source}: column {values.name} must hold times in seconds as numbers, but it holds "
+            f"values of type {dtype}; write seconds since the start of the recording."
+        )
+    return _numbers(values)
+
+
+def no_times(column: str, bad: int, rows: int, value: object, row: int, source: str) -> DataError:
+    """Say that `bad` cells of a column of times are none; `value` in row `row` is the first."""
+    return DataError(
+        f"{source}: column {column} must hold times in seconds, but {bad} of {rows} values are not "
+        f"finite numbers (first: {_shown(value)} in row {row + 1}); correct or remove these rows."
+    )
+
+
+def no_names(column: str, missing: int, rows: int, row: int, source: str) -> DataError:
+    """Say that a column is empty in `missing` of `rows` rows, of which `row` is the first."""
+    return DataError(
+        f"{source}: column {column} is empty in {missing} of {rows} rows (first: row {row + 1}); "
+        "every row needs a value there."
+    )
+
+
+def not_constant(
+    column: str, assay: str, values: Sequence[object], row: int, source: str
+) -> DataError:
+    """Say that a column which describes assays has two values in one; the second is in `row`."""
+    one, two = values
+    return DataError(
+        f"{source}: assay {assay!r} must have one {column}, but it has {one!r} and {two!r} (row "
+        f"{row + 1}); an assay is one plate in one recording: give each its own id."
+    )
+
+
+def no_rows(source: str) -> DataError:
+    """Say that there is nothing in a table."""
+    return DataError(f"{source}: expected at least one row, but the table is empty.")
 
 
 def _shown(value: object) -> str:
@@ -155,11 +194,8 @@ def levels(table: pd.DataFrame, column: str, source: str) -> tuple[np.ndarray, l
     codes = position[codes]
     missing = codes == position[-1]
     if missing.any():
-        row = int(np.flatnonzero(missing)[0])
-        raise DataError(
-            f"{source}: column {column} is empty in {int(missing.sum())} of {len(codes)} rows "
-            f"(first: row {row + 1}); every row needs a value there."
-        )
+        row = int(np.argmax(missing))
+        raise no_names(column, int(missing.sum()), len(codes), row, source)
     return codes - 1, [str(name) for name in distinct[1:]]  # "" sorts first
 
 
@@ -231,12 +267,8 @@ def assay_table(
             columns[str(column)] = values
         elif column in IDENTITY:
             assay = assay_codes[changed]
-            one, two = table[column].iloc[[first[assay], changed]]
-            raise DataError(
-                f"{source}: assay {names[assay]!r} must have one {column}, but it has {one!r} and "
-                f"{two!r} (row {changed + 1}); an assay is one plate in one recording: give each "
-                "its own id."
-            )
+            values = table[column].iloc[[first[assay], changed]].tolist()
+            raise not_constant(str(column), names[assay], values, changed, source)
     return complete_assays(pd.DataFrame(columns))
 
 

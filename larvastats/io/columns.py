@@ -6,10 +6,10 @@ Columns of names are dictionary-encoded all the way, so that a row costs a few b
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
@@ -26,12 +26,16 @@ from larvastats.tabular import IDENTITY
 TIMES = ("t_start", "t_stop", "t")
 """Columns of seconds."""
 
+NAMES = ("assay", "line", "larva", "state", *IDENTITY)
+"""Columns whose values are names, whatever they look like."""
+
 _BATCH_ROWS = 1 << 20
-_NAMES = ("assay", "line", "larva", "state", *IDENTITY)
+_PIECE_ROWS = 1 << 16
+_BUFFER = 1 << 20
 
 
-def read_parquet(path: AnyPath) -> pd.DataFrame:
-    """Read a parquet file; columns of text come as categoricals.
+def parquet_names(path: AnyPath) -> list[str]:
+    """Return the names of a parquet file's columns of plain values.
 
     Raises
     ------
@@ -40,16 +44,51 @@ def read_parquet(path: AnyPath) -> pd.DataFrame:
     DataError
         The file is damaged or no parquet, or a column that is needed holds no plain values.
     """
+    with _parquet(path) as file:
+        schema = file.schema_arrow
+    _refuse_nested(schema, str(path))
+    for field in schema:
+        _refuse_bytes(field.name, field.type, str(path))
+    return [field.name for field in schema if _is_plain(field.type)]
+
+
+def parquet_pieces(
+    path: AnyPath, dropped: Collection[str] = (), rows: int = _PIECE_ROWS
+) -> Iterator[pa.Table]:
+    """Read the columns of plain values of a parquet file in pieces.
+
+    Parameters
+    ----------
+    path : path
+    dropped : collection of str
+        Columns that need not come; may grow while pieces are read.
+    rows : int
+        Rows of a piece.
+
+    Raises
+    ------
+    UsageError, DataError
+        As :func:`parquet_names`.
+    """
+    with _parquet(path) as file:
+        schema = file.schema_arrow
+    texts = [field.name for field in schema if _is_text(field.type)]
+    # buffered: a row group may be as large as the file
+    with _parquet(path, read_dictionary=texts, buffer_size=_BUFFER, pre_buffer=False) as file:
+        for group in range(file.num_row_groups):
+            wanted = [f.name for f in schema if _is_plain(f.type) and f.name not in dropped]
+            for batch in file.iter_batches(rows, row_groups=[group], columns=wanted):
+                columns = [_compact(n, c) for n, c in zip(wanted, batch.columns, strict=True)]
+                yield pa.table(columns, names=wanted)
+
+
+@contextmanager
+def _parquet(path: AnyPath, **options: Any) -> Iterator[parquet.ParquetFile]:
+    """Open a parquet file; what is wrong with it becomes a sentence."""
     with reading(path):
         try:
-            with parquet.ParquetFile(path) as file:
-                schema = file.schema_arrow
-                texts = [field.name for field in schema if _is_text(field.type)]
-                wanted = [field.name for field in schema if _is_plain(field.type)]
-            _refuse_nested(schema, str(path))
-            with parquet.ParquetFile(path, read_dictionary=texts) as file:
-                table = file.read(columns=wanted)
-            return to_pandas(table, str(path))
+            with parquet.ParquetFile(path, **options) as file:
+                yield file
         except (pa.ArrowException, ValueError, NotImplementedError) as error:
             message = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise DataError(
@@ -58,42 +97,40 @@ def read_parquet(path: AnyPath) -> pd.DataFrame:
             ) from error
 
 
-def to_pandas(table: pa.Table, source: str) -> pd.DataFrame:
-    """Turn an arrow table into compact pandas columns; consumes the table's memory.
-
-    Raises
-    ------
-    DataError
-        Text that is not UTF-8.
-    """
-    names = table.column_names
-    columns = [_compact(n, c, source) for n, c in zip(names, table.columns, strict=True)]
-    table = pa.table(columns, names=names).unify_dictionaries()
-    del columns
-    return table.to_pandas(split_blocks=True, self_destruct=True, ignore_metadata=True)
+def to_pandas(table: pa.Table) -> pd.DataFrame:
+    """Turn an arrow table into compact pandas columns; text comes as categoricals."""
+    columns = [_compact(n, c) for n, c in zip(table.column_names, table.columns, strict=True)]
+    table = pa.table(columns, names=table.column_names).unify_dictionaries()
+    return table.to_pandas(ignore_metadata=True)
 
 
-def _compact(name: str, column: pa.ChunkedArray, source: str) -> pa.ChunkedArray:
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        raise DataError(
-            f"{source}: expected UTF-8 text in column {name}, but found other bytes; save the "
-            "table as UTF-8."
-        )
+def _compact(name: str, column: Any) -> Any:
+    """Return an array, chunked or not, in the type in which the package looks at it."""
+    kind = _value_type(column.type)
     if pa.types.is_decimal(kind):
         return column.cast(pa.float64())
-    if name in _NAMES and pa.types.is_temporal(kind) and not pa.types.is_duration(kind):
+    if name in NAMES and pa.types.is_temporal(kind) and not pa.types.is_duration(kind):
         column = column.cast(pa.string())
     if _is_text(column.type) and not pa.types.is_dictionary(column.type):
         return column.dictionary_encode()
     return column
 
 
+def _refuse_bytes(name: str, kind: pa.DataType, source: str) -> None:
+    kind = _value_type(kind)
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        raise DataError(
+            f"{source}: expected UTF-8 text in column {name}, but found other bytes; save the "
+            "table as UTF-8."
+        )
+
+
+def _value_type(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
 def _is_text(kind: pa.DataType) -> bool:
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
+    kind = _value_type(kind)
     return bool(
         pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
     )
@@ -105,20 +142,25 @@ def _is_plain(kind: pa.DataType) -> bool:
 
 def _refuse_nested(schema: pa.Schema, source: str) -> None:
     for field in schema:
-        if field.name in {*_NAMES, *TIMES} and pa.types.is_nested(field.type):
+        if field.name in {*NAMES, *TIMES} and pa.types.is_nested(field.type):
             raise DataError(
                 f"{source}: column {field.name} must hold plain values, but it holds {field.type}; "
                 "write one value per row."
             )
 
 
+def lacking(names: Sequence[str], identity: AssayIdentity) -> dict[str, str]:
+    """Return the identity columns that are not among `names`, with their values where known."""
+    known = {"assay": identity.assay} | {name: getattr(identity, name) for name in IDENTITY}
+    return {name: value for name, value in known.items() if name not in names and value}
+
+
 def with_identity(table: pd.DataFrame, identity: AssayIdentity) -> pd.DataFrame:
     """Add the identity columns that a table lacks, one byte per row each."""
-    known = {"assay": identity.assay} | {name: getattr(identity, name) for name in IDENTITY}
-    lacking = {name: value for name, value in known.items() if name not in table and value}
+    added = lacking([str(name) for name in table.columns], identity)
     first = np.zeros(len(table), dtype=np.int8)
     return table.assign(
-        **{name: pd.Categorical.from_codes(first, [value]) for name, value in lacking.items()}
+        **{name: pd.Categorical.from_codes(first, [value]) for name, value in added.items()}
     )
 
 

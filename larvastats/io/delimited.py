@@ -1,11 +1,16 @@
-"""Delimited text, as Excel, R, pandas and people write it, to a table of compact columns."""
+"""Delimited text, as Excel, R, pandas and people write it, in pieces of compact columns."""
 
 from __future__ import annotations
 
 import codecs
 import csv
+import io
 import re
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import IO
 
 import numpy as np
 import pandas as pd
@@ -13,29 +18,51 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from larvastats.errors import DataError
-from larvastats.io.columns import TIMES, to_pandas
-from larvastats.io.files import AnyPath, is_gzip, read_head, reading
-from larvastats.tabular import IDENTITY, numeric
+from larvastats.io.columns import NAMES, TIMES
+from larvastats.io.files import HEAD_BYTES, AnyPath, open_plain, read_head, reading
+from larvastats.io.rows import LONGEST_ROW, PIECE, RowTooLong, pieces
+from larvastats.tabular import no_times
 
 DELIMITERS = (",", ";", "\t", "|")
 NULLS = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "<NA>")
 """Cells that mean a missing value."""
 
-_TEXT = ("assay", "line", "larva", "state", "genotype", *IDENTITY)
-_BLOCK_BYTES = 1 << 22
+MOST_COLUMNS = 4096
+"""Columns that a table may have; each costs memory in every piece."""
+
+LONGEST_HEADER = HEAD_BYTES - 8
+"""Bytes that the header may have."""
+
+_WORKERS = 2
+_TEXT = (*NAMES, "genotype")
+_LEVELS = pa.dictionary(pa.int32(), pa.string())
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_LINE_END = re.compile(rb"\r\n|\n|\r")
 _SEPARATOR_LINE = re.compile(r"sep=(.)", re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"-?\d*,\d+(?:[eE][-+]?\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
-class _Layout:
-    """How a text file is laid out: separator, decimal mark, column names, lines before the data."""
+class Layout:
+    """How a text file is laid out.
+
+    Attributes
+    ----------
+    delimiter, decimal : str
+    names : tuple of str
+        Of the columns; empty where one has none (an index, a trailing separator).
+    offset : int
+        Bytes before the first row.
+    """
 
     delimiter: str
     decimal: str
     names: tuple[str, ...]
-    skip: int
+    offset: int
+
+
+class NoTimeError(Exception):
+    """A cell of a column of times is no number with the decimal mark of the layout."""
 
 
 def read_header(path: AnyPath) -> tuple[str, ...]:
@@ -44,34 +71,22 @@ def read_header(path: AnyPath) -> tuple[str, ...]:
     Raises
     ------
     UsageError, DataError
-        As :func:`read_delimited`.
+        As :func:`find_layout`.
     """
-    return tuple(name for name in _layout(path).names if name)
+    return tuple(name for name in find_layout(path).names if name)
 
 
-def read_delimited(path: AnyPath) -> pd.DataFrame:
-    """Read a delimited text file, whose columns have different names.
-
-    Columns of names come as categoricals, columns of times as float64; rows without any value are
-    left out.
+def find_layout(path: AnyPath) -> Layout:
+    """Find out how a text file is laid out, from its first lines.
 
     Raises
     ------
     UsageError
         There is no such file.
     DataError
-        The file cannot be read, is empty, is not UTF-8, or has rows that do not fit its header or
-        times that are no numbers.
+        The file cannot be read, is empty or not UTF-8, or has no header.
     """
-    layout = _layout(path)
-    table = _parse(path, layout)
-    if not table.num_rows:
-        raise DataError(f"{path}: expected rows below the header, but there is none.")
-    return to_pandas(_without_blank_rows(table), str(path))
-
-
-def _layout(path: AnyPath) -> _Layout:
-    lines = _head_lines(path)
+    ends, lines = _head_lines(path)
     skip = next(i for i, line in enumerate(lines) if line.strip())
     declared = _SEPARATOR_LINE.fullmatch(lines[skip].strip('\r\n "'))
     if declared:
@@ -82,16 +97,24 @@ def _layout(path: AnyPath) -> _Layout:
     splits = {d: _split(header, d) for d in ([declared[1]] if declared else DELIMITERS)}
     delimiter = max(splits, key=lambda d: (len(set(splits[d]) & {*_TEXT, *TIMES}), len(splits[d])))
     names = tuple(splits[delimiter])
+    _check_width(path, len(header.encode()), len(names))
     sample = [_split(line, delimiter) for line in lines[skip + 1 : skip + 51]]
     times = [i for i, name in enumerate(names) if name in TIMES]
     comma = delimiter != "," and any(
         i < len(cells) and _DECIMAL_COMMA.fullmatch(cells[i]) for cells in sample for i in times
     )
-    return _Layout(delimiter, "," if comma else ".", names, skip + 1)
+    return Layout(delimiter, "," if comma else ".", names, ends[skip])
 
 
-def _head_lines(path: AnyPath) -> list[str]:
-    """Return the first lines of a UTF-8 text, without byte-order mark and line ends."""
+def other_decimal(layout: Layout) -> Layout | None:
+    """Return the layout with the other decimal mark, where the separator leaves one."""
+    if layout.delimiter == ",":
+        return None
+    return replace(layout, decimal="." if layout.decimal == "," else ",")
+
+
+def _head_lines(path: AnyPath) -> tuple[list[int], list[str]]:
+    """Return where the first lines of a UTF-8 text end (byte), and their text without that end."""
     head = read_head(path)
     if head.startswith(_UTF16):
         raise DataError(
@@ -101,10 +124,22 @@ def _head_lines(path: AnyPath) -> list[str]:
     try:
         text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)
     except UnicodeDecodeError as error:
-        raise _not_utf8(path, error) from error
+        raise not_utf8(path, error, 0) from error
     if not text.strip():
         raise DataError(f"{path}: expected a table, but the file is empty.")
-    return re.split(r"\r\n|\n|\r", text)
+    ends = [match.end() for match in _LINE_END.finditer(head)]
+    return [*ends, len(head)], re.split(r"\r\n|\n|\r", text)
+
+
+def _check_width(path: AnyPath, header: int, columns: int) -> None:
+    cut = header >= LONGEST_HEADER  # all that was looked at
+    if columns > MOST_COLUMNS or cut:
+        found = f"more than {columns - 1}" if cut else f"{columns}"
+        raise DataError(
+            f"{path}: expected a header line of at most {MOST_COLUMNS} columns and "
+            f"{LONGEST_HEADER} bytes, but found {found} columns; keep the columns that describe "
+            "bouts or frames."
+        )
 
 
 def _split(line: str, delimiter: str) -> list[str]:
@@ -116,30 +151,107 @@ def _split(line: str, delimiter: str) -> list[str]:
     return [cell.strip() for cell in cells]
 
 
-def _parse(path: AnyPath, layout: _Layout) -> pa.Table:
-    """Parse the file; where times are no numbers, try the other decimal mark, then complain."""
-    text = pa.dictionary(pa.int32(), pa.string())
-    types = {name: pa.float64() for name in TIMES} | {name: text for name in _TEXT}
-    try:
-        return _arrow(path, layout, types)
-    except pa.ArrowInvalid as error:
-        if "conversion error to double" not in str(error):
-            raise _explained(path, error) from error
-        first = error
-    other = replace(layout, decimal="." if layout.decimal == "," else ",")
-    try:
-        if layout.delimiter != ",":
-            return _arrow(path, other, types)
-    except pa.ArrowInvalid:
-        pass  # the first complaint is the one to explain
-    _complain_about_times(path, layout)
-    raise DataError(
-        f"{path}: expected one decimal mark in the columns of times, but some cells have a point "
-        "and some a comma; write them alike."
-    ) from first
+# -- rows ------------------------------------------------------------------------------------------
 
 
-def _arrow(path: AnyPath, layout: _Layout, types: dict[str, pa.DataType]) -> pa.Table:
+def read_pieces(
+    path: AnyPath, layout: Layout, dropped: Collection[str] = (), size: int = PIECE
+) -> Iterator[pa.Table]:
+    """Read the rows of a delimited text file, whose columns have different names, in pieces.
+
+    Columns of times come as float64, all others as dictionaries of text; rows without any value are
+    left out. Two threads parse ahead, so that four or five pieces are in memory.
+
+    Parameters
+    ----------
+    path : path
+    layout : Layout
+    dropped : collection of str
+        Columns that need not come; may grow while pieces are read.
+    size : int
+        Bytes to read at a time.
+
+    Raises
+    ------
+    UsageError
+        There is no such file.
+    DataError
+        The file cannot be read, is not UTF-8, or has rows that do not fit its header or are too
+        long.
+    NoTimeError
+        A time is no number.
+    """
+    yield from _read(path, layout, dropped, size, pa.float64())
+
+
+def _read(
+    path: AnyPath, layout: Layout, dropped: Collection[str], size: int, times: pa.DataType
+) -> Iterator[pa.Table]:
+    def parse(text: bytes, position: int) -> pa.Table:
+        try:
+            text.isascii() or text.decode()
+        except UnicodeDecodeError as error:
+            raise not_utf8(path, error, position) from error
+        table = _arrow(path, layout, text, times, dropped)
+        blank = _blank_rows(table)
+        if blank.any() and table.num_columns < sum(map(bool, layout.names)):
+            table = _arrow(path, layout, text, times, ())  # the dropped cells may not be blank
+            blank = _blank_rows(table)
+        return table.filter(pa.array(~blank)) if blank.any() else table
+
+    rows = 0
+    with reading(path), open_plain(path) as file, ThreadPoolExecutor(_WORKERS) as pool:
+        texts = _positions(pieces(file, layout.delimiter.encode(), size), file, layout.offset)
+        try:
+            for table in _in_turn(pool, parse, texts):
+                rows += table.num_rows
+                if table.num_rows:
+                    yield table
+        except RowTooLong as error:
+            raise DataError(
+                f"{path}: expected rows of at most {LONGEST_ROW:,} bytes, but row {rows + 1} is "
+                "longer; end every row with a line end, and close every quote."
+            ) from error
+
+
+def _positions(texts: Iterator[bytes], file: IO[bytes], start: int) -> Iterator[tuple[bytes, int]]:
+    """Yield every piece of the text from `start` on, and where it begins (byte)."""
+    file.seek(start)
+    for text in texts:
+        yield text, start
+        start += len(text)
+
+
+def _in_turn(
+    pool: ThreadPoolExecutor, task: Callable[..., pa.Table], items: Iterator[tuple]
+) -> Iterator[pa.Table]:
+    """Yield results in order while the next ones are made.
+
+    What goes wrong with an item comes after the results of those before it, so that the first
+    mistake in a file is the one that is told.
+    """
+    waiting: deque[Future[pa.Table]] = deque()
+    late: Exception | None = None
+    while late is None:
+        try:
+            item = next(items)
+        except StopIteration:
+            break
+        except Exception as error:
+            late = error
+            break
+        waiting.append(pool.submit(task, *item))
+        if len(waiting) > _WORKERS:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+    if late is not None:
+        raise late
+
+
+def _arrow(
+    path: AnyPath, layout: Layout, text: bytes, times: pa.DataType, dropped: Collection[str]
+) -> pa.Table:
     """Run the parser once; unnamed columns (an index, a trailing separator) are left out."""
     wrong: list[arrow_csv.InvalidRow] = []
 
@@ -149,58 +261,120 @@ def _arrow(path: AnyPath, layout: _Layout, types: dict[str, pa.DataType]) -> pa.
 
     # names that no table has, for columns without one
     names = [name or f"\0{position}" for position, name in enumerate(layout.names)]
-    read = arrow_csv.ReadOptions(column_names=names, skip_rows=layout.skip, block_size=_BLOCK_BYTES)
-    parse = arrow_csv.ParseOptions(delimiter=layout.delimiter, invalid_row_handler=keep_wrong)
-    convert = arrow_csv.ConvertOptions(
-        column_types={name: types[name] for name in names if name in types},
+    wanted = [name for name in layout.names if name and name not in dropped]
+    types = {name: times if name in TIMES else _LEVELS for name in wanted}
+    if text.startswith(codecs.BOM_UTF8):
+        text = b"\n" + text  # a cell that begins so; only the file's own mark is none
+    try:
+        return arrow_csv.read_csv(
+            pa.BufferReader(text),
+            # one thread and one block: a row is numbered, a column has one dictionary
+            arrow_csv.ReadOptions(column_names=names, block_size=len(text) + 1, use_threads=False),
+            arrow_csv.ParseOptions(delimiter=layout.delimiter, invalid_row_handler=keep_wrong),
+            _convert_options(layout.decimal, types, wanted),
+        )
+    except pa.ArrowInvalid as error:
+        if "Empty CSV file" in str(error):
+            return pa.table({name: pa.array([], kind) for name, kind in types.items()})
+        if wrong:
+            raise _wrong_row(path, wrong[0]) from error
+        if "conversion error to double" in str(error):
+            raise NoTimeError from error
+        raise DataError(
+            f"{path}: cannot be read as a table ({str(error).splitlines()[0]}); check it in a text "
+            "editor."
+        ) from error
+
+
+def _convert_options(
+    decimal: str, types: dict[str, pa.DataType], wanted: Sequence[str]
+) -> arrow_csv.ConvertOptions:
+    return arrow_csv.ConvertOptions(
+        check_utf8=False,
+        column_types=types,
         null_values=list(NULLS),
         strings_can_be_null=True,
         auto_dict_encode=True,
         auto_dict_max_cardinality=10_000,
-        decimal_point=layout.decimal,
-        include_columns=[n for n in names if not n.startswith("\0")],
+        decimal_point=decimal,
+        include_columns=list(wanted),
     )
-    with reading(path):
-        compression = "gzip" if is_gzip(path) else None
-        with pa.input_stream(str(path), compression=compression) as stream:
-            try:
-                return arrow_csv.read_csv(stream, read, parse, convert)
-            except pa.ArrowInvalid as error:
-                if "Empty CSV file" in str(error):
-                    return pa.table({name: pa.array([], pa.string()) for name in names})
-                if wrong:
-                    raise _wrong_row(path, wrong[0]) from error
-                raise
 
 
-def _without_blank_rows(table: pa.Table) -> pa.Table:
-    """Drop rows in which every cell is empty, as spreadsheets leave them at the end."""
+def _blank_rows(table: pa.Table) -> np.ndarray:
+    """Rows in which every cell is empty, as spreadsheets leave them at the end, shape (row,)."""
     if not table.num_columns or any(column.null_count == 0 for column in table.columns):
-        return table
+        return np.zeros(table.num_rows, dtype=bool)
     blank = np.ones(table.num_rows, dtype=bool)
     for column in table.columns:
         blank &= column.is_null().to_numpy()
-    return table.filter(pa.array(~blank))
+    return blank
 
 
-def _complain_about_times(path: AnyPath, layout: _Layout) -> None:
+def typed(texts: Sequence[str | None], decimal: str) -> pa.Array:
+    """Return the texts of a column as what all of them are: numbers, dates, truth values, or text.
+
+    Parameters
+    ----------
+    texts : sequence of str or None
+        The distinct ones are enough.
+    decimal : str
+        The decimal mark.
+    """
+    rows = io.StringIO()
+    # two columns, for a row with nothing in it would count for none
+    csv.writer(rows, quoting=csv.QUOTE_ALL).writerows(("", text or "") for text in texts)
+    content = rows.getvalue().encode()
+    table = arrow_csv.read_csv(
+        pa.BufferReader(content),
+        arrow_csv.ReadOptions(column_names=["", "text"], block_size=len(content) + 1),
+        arrow_csv.ParseOptions(newlines_in_values=True),
+        _convert_options(decimal, {}, ["text"]),
+    )
+    return table["text"].combine_chunks()
+
+
+def could_be_one(texts: Sequence[str | None], decimal: str) -> bool:
+    """Whether texts can turn out to be one value, such as 3.5 and 3.50, in a longer column.
+
+    What differs as the narrowest type that fits these also differs as any wider one, but for whole
+    numbers that are too large for a float.
+    """
+    values = typed(texts, decimal)
+    if pa.types.is_integer(values.type):
+        values = values.cast(pa.float64(), safe=False)
+    return len(pd.factorize(values.to_pandas(), use_na_sentinel=False)[1]) == 1
+
+
+# -- what is wrong ---------------------------------------------------------------------------------
+
+
+def no_time(path: AnyPath, layout: Layout, size: int = PIECE) -> DataError:
     """Read the columns of times as text and say which cell is no time."""
-    text = {name: pa.dictionary(pa.int32(), pa.string()) for name in TIMES}
-    times = [name for name in layout.names if name in TIMES]
-    only = replace(layout, names=tuple(n if n in times else "" for n in layout.names))
-    table = _without_blank_rows(_arrow(path, only, text)).unify_dictionaries().to_pandas()
-    for name in times:
-        # what is a number under either decimal mark is not what to complain about
-        cells = [
-            level if _is_no_number(level, layout) else "0" for level in table[name].cat.categories
-        ]
-        codes = table[name].cat.codes.to_numpy()
-        numeric(
-            pd.DataFrame({name: np.array([*cells, None], dtype=object)[codes]}), name, str(path)
-        )
+    names = [name for name in layout.names if name in TIMES]
+    bad, firsts = dict.fromkeys(names, 0), dict[str, tuple[object, int]]()
+    rows = 0
+    for table in _read(path, layout, (), size, _LEVELS):
+        for name in names:
+            cells = table[name].combine_chunks()
+            # what is a number under either decimal mark is not what to complain about
+            flags = [_is_no_number(cell, layout) for cell in cells.dictionary.to_pylist()]
+            wrong = np.array([*flags, True])[cells.indices.fill_null(-1).to_numpy()]
+            bad[name] += int(wrong.sum())
+            if wrong.any() and name not in firsts:
+                row = int(np.argmax(wrong))
+                firsts[name] = cells[row].as_py(), rows + row
+        rows += table.num_rows
+    for name in names:
+        if bad[name]:
+            return no_times(name, bad[name], rows, *firsts[name], str(path))
+    return DataError(
+        f"{path}: expected one decimal mark in the columns of times, but some cells have a point "
+        "and some a comma; write them alike."
+    )
 
 
-def _is_no_number(cell: str, layout: _Layout) -> bool:
+def _is_no_number(cell: str, layout: Layout) -> bool:
     try:
         float(cell if layout.delimiter == "," else cell.replace(",", "."))
     except ValueError:
@@ -217,16 +391,9 @@ def _wrong_row(path: AnyPath, row: arrow_csv.InvalidRow) -> DataError:
     )
 
 
-def _explained(path: AnyPath, error: pa.ArrowInvalid) -> DataError:
-    message = str(error).splitlines()[0]
-    if "utf8" in message.casefold().replace("-", ""):
-        return _not_utf8(path, error)
-    return DataError(f"{path}: cannot be read as a table ({message}); check it in a text editor.")
-
-
-def _not_utf8(path: AnyPath, error: Exception) -> DataError:
-    where = f" (byte {error.start + 1})" if isinstance(error, UnicodeDecodeError) else ""
+def not_utf8(path: AnyPath, error: UnicodeDecodeError, position: int) -> DataError:
+    """Say which byte of a text, of which `error` saw what follows `position`, is no UTF-8."""
     return DataError(
-        f"{path}: expected UTF-8 text, but found bytes that are none{where}; save it as "
-        "'CSV UTF-8', or give the right file."
+        f"{path}: expected UTF-8 text, but found bytes that are none (byte "
+        f"{position + error.start + 1}); save it as 'CSV UTF-8', or give the right file."
     )

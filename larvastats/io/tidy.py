@@ -8,16 +8,37 @@ separated by commas, semicolons, tabs or bars, and have decimal commas where tho
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from larvastats.errors import DataError, LarvastatsError, UsageError
 from larvastats.ethogram import BOUT_COLUMNS, CONTIGUOUS, FRAME_COLUMNS, Ethogram
-from larvastats.io.columns import read_parquet, with_identity, write_csv, write_parquet
-from larvastats.io.delimited import read_delimited, read_header
-from larvastats.io.files import AnyPath, read_head, replacing
+from larvastats.io.assemble import Typed, assemble
+from larvastats.io.columns import (
+    lacking,
+    parquet_names,
+    parquet_pieces,
+    with_identity,
+    write_csv,
+    write_parquet,
+)
+from larvastats.io.delimited import (
+    NoTimeError,
+    could_be_one,
+    find_layout,
+    no_time,
+    other_decimal,
+    read_header,
+    read_pieces,
+    typed,
+)
+from larvastats.io.files import AnyPath, read_head, reading, replacing
+from larvastats.io.gather import Gathered
+from larvastats.io.levels import Same
 from larvastats.io.paths import AssayIdentity, identify
 from larvastats.tabular import check_names
 
@@ -28,6 +49,7 @@ PARQUET_SUFFIXES = (".parquet", ".pq")
 MIN_PAIRS = 10
 """Successive bouts needed before a constant gap between them is taken for a mistake."""
 
+_CHUNK = 1 << 20
 _KNOWN = frozenset(BOUT_COLUMNS + FRAME_COLUMNS)
 
 
@@ -56,6 +78,10 @@ def read(
 ) -> Ethogram:
     """Read a tidy table of bouts or frames.
 
+    The table is read in pieces of some megabytes, kept in a few compressed bytes per row, and
+    turned into bouts some assays at a time: what it takes of memory beyond the ethogram is a
+    fraction of the file. Rows may come in any order. The result is that of :func:`from_table`.
+
     Parameters
     ----------
     path : path
@@ -74,16 +100,56 @@ def read(
     UsageError
         There is no such file.
     DataError
-        The file cannot be read, is empty or not UTF-8, columns are missing or misnamed, times are
-        no numbers, bouts overlap or do not last, or bouts end one step before the next begins.
+        The file cannot be read, is empty or not UTF-8, has rows that are too long, columns are
+        missing or misnamed, times are no numbers, bouts overlap or do not last, or bouts end one
+        step before the next begins.
     """
     identity = identity or identify(path)
-    if is_parquet(path):
-        table = read_parquet(path)
-    else:
-        _check_columns(read_header(path), identity, str(path))
-        table = read_delimited(path)
-    return from_table(table, identity=identity, states=states, synonyms=synonyms, source=str(path))
+    with reading(path):  # whatever is left of memory may still be too little
+        gather = _gather_parquet if is_parquet(path) else _gather_csv
+        gathered, text_typed = gather(path, identity)
+        pa.default_memory_pool().release_unused()  # what the parser had
+        ethogram = assemble(
+            gathered, states=states, synonyms=synonyms, source=str(path), typed=text_typed
+        )
+    if len(gathered.times) > 1:
+        check_gaps(ethogram, str(path))
+    return ethogram
+
+
+def _gather_parquet(path: AnyPath, identity: AssayIdentity | None) -> tuple[Gathered, None]:
+    names = parquet_names(path)
+    gathered = _expecting(names, identity, str(path))
+    gathered.take(parquet_pieces(path, gathered.dropped), str(path))
+    return gathered, None
+
+
+def _gather_csv(path: AnyPath, identity: AssayIdentity | None) -> tuple[Gathered, Typed]:
+    """Gather the rows of a csv; where times are no numbers, try the other decimal mark."""
+    layout = find_layout(path)
+    for one in (layout, other_decimal(layout)):
+        if one is None:
+            break
+        same = partial(could_be_one, decimal=one.decimal)
+        names = [name for name in one.names if name]
+        gathered = _expecting(names, identity, str(path), same)
+        try:
+            gathered.take(read_pieces(path, one, gathered.dropped), str(path))
+        except NoTimeError:
+            continue
+        if not gathered.rows:
+            raise DataError(f"{path}: expected rows below the header, but there is none.")
+        return gathered, partial(typed, decimal=one.decimal)
+    raise no_time(path, layout)
+
+
+def _expecting(
+    names: Sequence[str], identity: AssayIdentity | None, source: str, same: Same | None = None
+) -> Gathered:
+    """Nothing gathered yet of a table with these columns, once they are those that are needed."""
+    bouts = _check_columns(names, identity, source)
+    supplied = {} if identity is None else lacking(names, identity)
+    return Gathered(("t_start", "t_stop") if bouts else ("t",), supplied, same)
 
 
 def from_table(
@@ -132,19 +198,29 @@ def check_gaps(ethogram: Ethogram, source: str) -> None:
         At least 95% of (at least :data:`MIN_PAIRS`) successive bouts of a larva are the same gap
         apart, longer than :data:`larvastats.ethogram.CONTIGUOUS` and at most 1 s.
     """
-    same = ethogram.larva_index[1:] == ethogram.larva_index[:-1]
-    gaps = (ethogram.t_start[1:] - ethogram.t_stop[:-1])[same]
-    if len(gaps) < MIN_PAIRS:
+    apart = [np.count_nonzero(gaps > CONTIGUOUS) for gaps in _gaps(ethogram)]
+    n = sum(len(gaps) for gaps in _gaps(ethogram))
+    if n < MIN_PAIRS or 2 * sum(apart) < n:  # the usual case, without an array of all gaps
         return
-    gap = float(np.median(gaps))
+    gaps = np.concatenate(list(_gaps(ethogram)))
+    gap = float(np.median(gaps, overwrite_input=True))
     slack = max(0.0015, 0.05 * gap)  # times are often printed with three decimals
     if not CONTIGUOUS < gap <= 1 or np.mean(np.abs(gaps - gap) <= min(slack, gap / 2)) < 0.95:
         return
     raise DataError(
-        f"{source}: bouts must end where the next one starts, but nearly all of {len(gaps)} "
+        f"{source}: bouts must end where the next one starts, but nearly all of {n} "
         f"successive bouts are the same {gap:.3g} s apart, so that no transition would be counted; "
         f"t_stop seems to be the time of the last frame: add the frame step ({gap:.3g} s) to it."
     )
+
+
+def _gaps(ethogram: Ethogram) -> Iterator[np.ndarray]:
+    """Yield the time (s) from every bout to the next of its larva, a million bouts at a time."""
+    for start in range(0, ethogram.n_bouts - 1, _CHUNK):
+        part, following = slice(start, start + _CHUNK), slice(start + 1, start + 1 + _CHUNK)
+        larva, t_start = ethogram.larva_index[following], ethogram.t_start[following]
+        same = larva == ethogram.larva_index[part][: len(larva)]
+        yield (t_start - ethogram.t_stop[part][: len(larva)])[same]
 
 
 def write_bouts(ethogram: Ethogram, path: AnyPath) -> None:
