@@ -131,7 +131,7 @@ def lay_out(counts, line, dates, who) -> tuple[Design, Profiles]:
     return design, profiles(counts)
 
 
-def screen_tests(counts, line, dates, resamples=999, divergences=False):
+def screen_tests(counts, line, dates, resamples=999, divergences=False, variance="date"):
     """Test every line of a drawn screen as `larvastats screen` does; return (Tested, floor)."""
     made = profiles(counts)
     day = np.zeros(len(line), dtype=np.int64)
@@ -146,7 +146,8 @@ def screen_tests(counts, line, dates, resamples=999, divergences=False):
     possible = possible_cells(counts.shape[-1], "jump")
     out = []
     for who in range(int(line.max()) + 1):
-        design = make_design(np.flatnonzero(line == who), np.flatnonzero(line == -1), dates)
+        own, control = np.flatnonzero(line == who), np.flatnonzero(line == -1)
+        design = make_design(own, control, dates, variance)
         if design.reason:
             continue
         u = design.units

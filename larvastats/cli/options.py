@@ -113,6 +113,11 @@ Block = Annotated[
     Literal["date", "none"],
     _option("--block", TEST, "Compare within dates (the replicate is then line × date), or not."),
 ]
+Variance = Annotated[
+    Literal["date", "plate"],
+    _option("--variance", TEST, "With dates: replicates are dates, or plates within them. plate "
+            "finds more on two or three dates, and assumes no vial effect."),
+]  # fmt: skip
 Null = Annotated[
     Literal["auto", "relabel", "F"],
     _option("--null", TEST, "Where the p-value comes from; auto relabels wherever that can reach "

@@ -208,7 +208,9 @@ def pseudo_test(
         dates = np.concatenate([controls.dates[chosen], controls.dates[rest]])
     m = len(chosen)
     alive = units.trials.sum(axis=2).min(axis=1) > 0
-    design = make_design(np.flatnonzero(alive[:m]), m + np.flatnonzero(alive[m:]), dates)
+    design = make_design(
+        np.flatnonzero(alive[:m]), m + np.flatnonzero(alive[m:]), dates, options.variance
+    )
     if design.reason:
         return None
     p = _p_values(design, units.take(design.units), controls.pool, options, f1, everything)

@@ -141,12 +141,16 @@ class DatedGeometry:
     Parameters
     ----------
     plan : DatedPlan
+    factors : ndarray, shape (date, side), optional
+        What sums of squares of plates count for in the variance
+        (:func:`larvastats.inference.linetest.plate_factors`); by default the variance is that of
+        the dates' differences.
     """
 
-    __slots__ = ("pairs", "plan", "scale", "weights")
+    __slots__ = ("factors", "pairs", "plan", "scale", "weights")
 
-    def __init__(self, plan: DatedPlan) -> None:
-        self.plan = plan
+    def __init__(self, plan: DatedPlan, factors: Array | None = None) -> None:
+        self.plan, self.factors = plan, factors
         w = np.array([m * c / (m + c) for m, c in plan.sizes])
         self.weights = w / w.sum()
         n = len(w)
@@ -155,7 +159,7 @@ class DatedGeometry:
         at = plan.choice.astype(np.int64) + offset
         size = int(sum(ways))
         self.pairs = [(d, e, at[:, d] * size + at[:, e]) for d in range(n) for e in range(d, n)]
-        self.scale = n / (n - 1)
+        self.scale = n / max(n - 1, 1)
 
     def differences(self, x_by_date: list[Array]) -> Array:
         """Return line minus control for every way to choose on every date, shape (way, cell)."""
@@ -191,5 +195,24 @@ class DatedGeometry:
                 mean += 2 * w[d] * w[e] * value
                 cross += w[d] * w[e] * (w[d] + w[e]) * value
         mean += diagonal
+        if self.factors is not None:
+            return mean, self.scatter(x_by_date)
         variance = self.scale * (diagonal - 2 * cross + mean * (w**2).sum())
         return mean, variance
+
+    def scatter(self, x_by_date: list[Array]) -> Array:
+        """Return the variance from plates within dates, shape (relabelling,).
+
+        It is a sum over dates of what depends on the way chosen there alone.
+        """
+        assert self.factors is not None
+        variance = np.zeros(len(self.plan.choice))
+        parts = zip(self.plan.sizes, self.plan.subsets, x_by_date, self.factors, strict=True)
+        for d, ((m, c), ways, x, (own, other)) in enumerate(parts):
+            x = x - x.mean(axis=0)
+            norms, member = (x**2).sum(axis=1), ways.astype(np.float64)
+            # the rest sums to minus the line's: one sum serves both sides
+            square, norm = ((member @ x) ** 2).sum(axis=1), member @ norms
+            way = own * (norm - square / m) + other * (norms.sum() - norm - square / c)
+            variance += np.clip(way, 0.0, None)[self.plan.choice[:, d]]
+        return variance

@@ -39,10 +39,11 @@ def bootstrap_intervals(
     """Return t intervals with bootstrap bias and standard error.
 
     Replicates are drawn once, at one level: dates with both genotypes on them where there are
-    dates, else assays within genotype. Of n replicates n - 1 are drawn and reweighted by
-    n / (n - 1), so that few replicates do not understate the variance (Rao & Wu 1988, J. Am. Stat.
-    Assoc. 83:231). The plug-in is biased upward and its percentiles doubly so: the interval is
-    ``2 D - mean(D*) +- t SE``, cut at the range of the divergence.
+    dates (plates within them where the variance is that of plates), else assays within genotype. Of
+    n replicates n - 1 are drawn and reweighted by n / (n - 1), so that few replicates do not
+    understate the variance (Rao & Wu 1988, J. Am. Stat. Assoc. 83:231). The plug-in is biased
+    upward and its percentiles doubly so: the interval is ``2 D - mean(D*) +- t SE``, cut at the
+    range of the divergence.
 
     A row that is left five times in all looks the same in every resample of a few replicates, and
     its divergence more certain than it is. No row is therefore taken to vary less than independent
@@ -69,7 +70,7 @@ def bootstrap_intervals(
     """
     if design.reason or resamples < 2 or not np.isfinite(df):
         return dict.fromkeys(TOP, (float("nan"), float("nan")))
-    times = _dates(design, resamples, rng) if design.dated else _assays(design, resamples, rng)
+    times = _times(design, resamples, rng)
     totals, draws = [], []
     for group in (design.is_line, ~design.is_line):
         own = counts[group]
@@ -173,6 +174,12 @@ def sampling_variance(
     return out
 
 
+def _times(design: Design, resamples: int, rng: np.random.Generator) -> Array:
+    if design.by_plate:
+        return _plates(design, resamples, rng)
+    return _dates(design, resamples, rng) if design.dated else _assays(design, resamples, rng)
+
+
 def _dates(design: Design, resamples: int, rng: np.random.Generator) -> Array:
     """Weight of every unit in every resample of the dates, shape (resample, unit)."""
     return _rao_wu(design.n_blocks, resamples, rng)[:, design.block]
@@ -183,6 +190,24 @@ def _assays(design: Design, resamples: int, rng: np.random.Generator) -> Array:
     times = np.ones((resamples, len(design.units)))
     for group in (design.is_line, ~design.is_line):
         times[:, group] = _rao_wu(int(group.sum()), resamples, rng)
+    return times
+
+
+def _plates(design: Design, resamples: int, rng: np.random.Generator) -> Array:
+    """Weight of every unit in every resample of the plates within dates, shape (resample, unit).
+
+    Plates that are alone on their date are drawn together, over dates (collapsed strata: Cochran
+    1977, Sampling Techniques, section 5A.12): dates then add to the variance.
+    """
+    times = np.ones((resamples, len(design.units)))
+    for group in (design.is_line, ~design.is_line):
+        alone = (
+            group & (np.bincount(design.block[group], minlength=design.n_blocks) == 1)[design.block]
+        )
+        strata = [group & (design.block == b) & ~alone for b in range(design.n_blocks)]
+        for members in (*strata, alone):
+            if members.sum() > 1:
+                times[:, members] = _rao_wu(int(members.sum()), resamples, rng)
     return times
 
 

@@ -15,7 +15,7 @@ from larvastats.inference import linetest
 from larvastats.inference.covariates import covariate_matrix, without_covariates
 from larvastats.inference.design import Design, make_design
 from larvastats.inference.features import Made, Sufficient, count_units, make_profiles
-from larvastats.inference.options import Options
+from larvastats.inference.options import NO_VIAL, Options
 from larvastats.inference.outcome import LineTask
 from larvastats.inference.plans import Budget
 from larvastats.inference.quality import quality_notes, recording_quality
@@ -126,9 +126,11 @@ def lay_out(
         if control is None:
             row["note"] = f"no control with the effector {row['effector']}"
             continue
-        design, unused = _design(counted, genotype, control)
+        design, unused = _design(counted, genotype, control, options.variance)
         row |= _sizes(counted, design)
         row["note"] = _design_note(design, unused, quality_notes(quality, design))
+        if design.by_plate and not design.reason:
+            row["note"] = "; ".join(part for part in (NO_VIAL, row["note"]) if part)
         u = design.units
         features = tuple(x[u] for x in made.features)
         if options.covariates and not design.reason:
@@ -186,12 +188,12 @@ def _groups(setting: Setting) -> NDArray[np.int64]:
     return pd.factorize(key)[0].astype(np.int64)
 
 
-def _design(counted: Counted, genotype: str, control: str) -> tuple[Design, int]:
+def _design(counted: Counted, genotype: str, control: str, variance: str) -> tuple[Design, int]:
     """Lay out one comparison; where it allows no test, keep all assays to be described."""
     line, other = counted.setting.rows(genotype), counted.setting.rows(control)
     unused = int((~counted.usable[line]).sum())
     line, other = line[counted.usable[line]], other[counted.usable[other]]
-    design = make_design(line, other, counted.setting.dates)
+    design = make_design(line, other, counted.setting.dates, variance)
     if design.reason:
         everyone = make_design(line, other, None)
         design = replace(everyone, reason=design.reason, dated=design.dated)

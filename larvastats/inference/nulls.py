@@ -189,7 +189,7 @@ def _dated_null(lines, features, budget, stage):  # type: ignore[no-untyped-def]
             [_plain_null(data, x, budget, stage) for x in own]
             for data, own in zip(lines, features, strict=True)
         ]
-    geometry = _geometry(sizes, budget, stage)
+    geometry = _geometry(sizes, budget, stage, lines[0].design.by_plate)
     out = []
     for data, own in zip(lines, features, strict=True):
         members = plans.date_members(data.design)
@@ -198,11 +198,13 @@ def _dated_null(lines, features, budget, stage):  # type: ignore[no-untyped-def]
 
 
 @lru_cache(maxsize=4)
-def _geometry(sizes: tuple[tuple[int, int], ...], budget: Budget, stage: int) -> DatedGeometry:
+def _geometry(
+    sizes: tuple[tuple[int, int], ...], budget: Budget, stage: int, by_plate: bool
+) -> DatedGeometry:
     """Keep the index arrays of the latest plans: lines of one shape share them."""
     plan = plans.dated_plan(sizes, budget, stage)
     assert plan is not None
-    return DatedGeometry(plan)
+    return DatedGeometry(plan, linetest.plate_factors(sizes) if by_plate else None)
 
 
 def _plain_labels(design: Design, budget: Budget, stage: int) -> Iterator[NDArray[np.bool_]]:
@@ -269,7 +271,7 @@ def _dated_rows(data: LineData, budget: Budget) -> Iterator[tuple[Array, Array, 
     assert plan is not None
     members = plans.date_members(design)
     rows = data.rows.reshape(len(design.units), -1)  # type: ignore[union-attr]
-    geometry = _geometry(plan.sizes, budget, 0)
+    geometry = _geometry(plan.sizes, budget, 0, design.by_plate)
     _, variance = geometry.null([data.x[m] for m in members])
     weights = date_weights(design)
     tables = []

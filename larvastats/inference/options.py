@@ -23,6 +23,9 @@ WITH_F = ("welch", "occupancy", "dwell")
 
 TRANSITIONS = ("jump", "frame", "ever")
 NULLS = ("auto", "relabel", "F")
+VARIANCES = ("date", "plate")
+NO_VIAL = "variance of plates within dates: assumes no vial effect"
+"""What a result with ``variance='plate'`` says of itself."""
 CORRECTION_TEXT = {
     "bh": "Benjamini-Hochberg q <=",
     "by": "Benjamini-Yekutieli q <=",
@@ -47,6 +50,7 @@ class Options:
     seed: int = 0
     covariates: tuple[str, ...] = ()
     sesoi: float | None = None
+    variance: str = "date"
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense, in one sentence."""
@@ -54,6 +58,7 @@ class Options:
         _one_of("transitions", self.transitions, TRANSITIONS)
         _one_of("null", self.null, NULLS)
         _one_of("correction", self.correction, CORRECTIONS)
+        _one_of("variance", self.variance, VARIANCES)
         _one_of("row_weights", self.row_weights, ("uniform", "occupancy"))
         if not 0 < self.alpha < 1:
             raise UsageError(f"alpha must lie between 0 and 1, but is {self.alpha!r}.")

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from larvastats.errors import DataError, UsageError
 from larvastats.inference import cells, linetest, pvalues, resampling, tables
+from larvastats.inference.design import Design
 from larvastats.inference.layout import Counted, count, lay_out
-from larvastats.inference.options import STATISTICS, Options, name_list
+from larvastats.inference.options import NO_VIAL, STATISTICS, Options, name_list
 from larvastats.inference.outcome import LineOutcome, analyse_line, cell_p
 from larvastats.inference.prepare import paired_profiles
 from larvastats.inference.setting import find_controls, find_genotype, make_setting
@@ -35,6 +36,7 @@ def compare(
     gap: str | None = None,
     unit: str = "assay",
     block: str = "date",
+    variance: str = "date",
     null: str = "auto",
     resamples: int = 10_000,
     alpha: float = 0.05,
@@ -60,8 +62,8 @@ def compare(
         A genotype, or a line with one effector.
     control : str, optional
         Likewise; without `windows` the usual control by default.
-    protocol, window, contrast, statistic, transitions, dt, gap, unit, block, null, resamples, \
-alpha, sesoi, covariates, row_weights, bootstrap, seed, progress
+    protocol, window, contrast, statistic, transitions, dt, gap, unit, block, variance, null, \
+resamples, alpha, sesoi, covariates, row_weights, bootstrap, seed, progress
         As in :func:`~larvastats.verbs.screen.screen`.
     windows : str or sequence of two str, optional
         ``'W1,W2'``: the change from W2 to W1.
@@ -79,7 +81,7 @@ alpha, sesoi, covariates, row_weights, bootstrap, seed, progress
     if genotype is None:
         raise UsageError("genotype is missing; name the genotype to compare.")
     options = Options(statistic, transitions, dt, null, resamples, "none", alpha, row_weights,
-                      bootstrap, seed, name_list(covariates), sesoi)  # fmt: skip
+                      bootstrap, seed, name_list(covariates), sesoi, variance)  # fmt: skip
     opened = open_source(source, progress=progress, **load)
     setting = make_setting(opened.ethogram, protocol=protocol, gap=gap, unit=unit, block=block)
     name = find_genotype(setting.ethogram.assays, genotype)
@@ -128,7 +130,7 @@ def _against_control(
     units = tables.unit_table(counted, {genotype: (task, outcome)})
     place = " in change " if counted.is_contrast else " in "
     return HTest(
-        method=_title(options.statistic, kind, outcome, task.design.dated),
+        method=_title(options.statistic, kind, outcome, task.design),
         data_name=f"{genotype} and {control}{place}{counted.window_name} ({opened.name})",
         statistic={"T": row["statistic"]},
         parameter=_parameter(row),
@@ -137,7 +139,7 @@ def _against_control(
         estimate=_estimate(row),
         conf_int=_limits(row["hellinger_low"], row["hellinger_high"]),
         null_value={} if counted.is_contrast else {"Hellinger distance": 0.0},
-        design=_design(counted, row, kind),
+        design=_design(counted, row, kind, options.variance),
         seed=None if outcome.exact else options.seed,
         n_resamples=outcome.n_resamples,
         notes=tuple(n for n in (*opened.notes, *counted.setting.notes, note) if n),
@@ -146,12 +148,13 @@ def _against_control(
     )
 
 
-def _title(statistic: str, kind: str, outcome: LineOutcome, dated: bool) -> str:
-    where = " within dates" if dated else ""
+def _title(statistic: str, kind: str, outcome: LineOutcome, design: Design) -> str:
+    where = " within dates" if design.dated else ""
     how = "exact" if outcome.exact else "sampled"
     null = f"{how} relabelling{where}" if kind == "relabel" else "F approximation"
     title = STATISTICS[statistic]
-    return f"{title[0].upper()}{title[1:]}, {null}"
+    assumed = f", {NO_VIAL}" if design.by_plate else ""
+    return f"{title[0].upper()}{title[1:]}, {null}{assumed}"
 
 
 def _parameter(row: Mapping[str, Any]) -> dict[str, float]:
@@ -173,12 +176,14 @@ def _limits(low: float, high: float) -> tuple[float, float] | None:
     return None if np.isnan(low) or np.isnan(high) else (low, high)
 
 
-def _design(counted: Counted, row: Mapping[str, Any], kind: str) -> dict[str, Any]:
+def _design(counted: Counted, row: Mapping[str, Any], kind: str, variance: str) -> dict[str, Any]:
     names = ("genotype", "control", "protocol", "window", "n_dates", "n_assays",
              "n_control_assays", "n_larvae", "n_transitions", "p_exact", "p_floor", "p_approx",
              "top_transition", "top_difference")  # fmt: skip
+    dated = counted.setting.dates is not None
     return {name: row[name] for name in names} | {
         "null": kind,
+        "variance": variance if dated else None,
         "stimuli": counted.setting.protocol.describe(),
         "window_text": "; ".join(w.describe() for w in counted.windows),
     }

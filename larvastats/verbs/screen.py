@@ -13,7 +13,7 @@ from larvastats.errors import DataError
 from larvastats.inference import pvalues, tables
 from larvastats.inference.layout import Counted, count, lay_out
 from larvastats.inference.multiplicity import adjust
-from larvastats.inference.options import CORRECTION_TEXT, STATISTICS, Options, name_list
+from larvastats.inference.options import CORRECTION_TEXT, NO_VIAL, STATISTICS, Options, name_list
 from larvastats.inference.outcome import LineOutcome, LineTask, analyse_batch, batches, cell_p
 from larvastats.inference.setting import check_states, find_controls, make_setting
 from larvastats.results import SCREEN_COLUMNS, TRANSITION_COLUMNS, ScreenResult
@@ -34,6 +34,7 @@ def screen(
     gap: str | None = None,
     unit: str = "assay",
     block: str = "date",
+    variance: str = "date",
     null: str = "auto",
     resamples: int = 10_000,
     correction: str = "bh",
@@ -79,6 +80,10 @@ def screen(
         What is exchanged under the null hypothesis.
     block : {'date', 'none'}
         Within what it is exchanged. With dates the replicate is line x date.
+    variance : {'date', 'plate'}
+        With dates, what the statistic is divided by: the scatter of the dates' differences, or that
+        of plates within dates. ``plate`` finds more on two or three dates, and assumes that plates
+        of one vial have nothing in common: where they have, it finds too much.
     null : {'auto', 'relabel', 'F'}
         Which p-value ranks and feeds the correction.
     resamples : int
@@ -116,7 +121,7 @@ def screen(
         With a sentence that says what was expected and what was found.
     """
     options = Options(statistic, transitions, dt, null, resamples, correction, alpha, row_weights,
-                      bootstrap, seed, name_list(covariates), sesoi)  # fmt: skip
+                      bootstrap, seed, name_list(covariates), sesoi, variance)  # fmt: skip
     opened = open_source(source, progress=progress, **load)
     setting = make_setting(opened.ethogram, protocol=protocol, gap=gap, unit=unit, block=block)
     pairs = find_controls(setting.ethogram.assays, control)
@@ -207,6 +212,8 @@ def design_text(
 ) -> dict[str, Any]:
     """Describe the design in numbers and in words."""
     dated = counted.setting.dates is not None
+    by_plate = dated and options.variance == "plate"
+    replicate = NO_VIAL if by_plate else "replicate = line x date"
     windows_text = "; ".join(w.describe() for w in counted.windows)
     if counted.is_contrast:
         windows_text = f"{counted.window_name} ({windows_text})"
@@ -223,8 +230,9 @@ def design_text(
         "transitions": options.transitions,
         "dt": options.dt if options.transitions == "frame" else None,
         "unit": unit,
-        "unit_text": f"{unit}, replicate = line x date" if dated else unit,
+        "unit_text": f"{unit}, {replicate}" if dated else unit,
         "block": "date" if dated else "none",
+        "variance": options.variance if dated else None,
         "statistic": options.statistic,
         "statistic_text": STATISTICS[options.statistic],
         "null": kind,
