@@ -1,6 +1,6 @@
 """The variance of plates within dates (`--variance plate`) beside the default.
 
-    python analyses/calibration/plates.py --lines 2000
+    python analyses/calibration/plates.py --lines 10000
 
 Size over the dated nulls of `size.py`, with and without effects of the vial, and power (cast->run
 -.12 and -.25) on few dates; share of p at or below .05 by relabelling (999, or all), and at .05,
@@ -25,7 +25,7 @@ CAST, RUN = 1, 0
 
 def studies() -> Iterator[tuple[World, float]]:
     """Yield the dated nulls, then designs of few dates with an effect."""
-    nulls = [w for w in worlds() if w.dates]
+    nulls = [w for w in worlds() if w.dates and w.control_crosses == 1]
     small = next(w for w in nulls if w.name.startswith("2 dates x 2 v 3, date"))
     one = replace(small, name="1 date x 4 v 6", dates=1, line_plates=4, control_plates=6)
     three = replace(small, name="3 dates x 1 v 3", dates=3, line_plates=1)
@@ -60,7 +60,7 @@ def one(world: World, effect: float, lines: int, seed: int) -> dict[str, object]
 def main() -> None:
     """Run the study."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--lines", type=int, default=2000)
+    parser.add_argument("--lines", type=int, default=10_000)
     parser.add_argument("--only", default="")
     args = parser.parse_args()
     first = True

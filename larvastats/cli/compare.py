@@ -61,7 +61,7 @@ def compare(
     statistic: o.Statistic = "welch",
     transitions: o.Counting = "jump",
     dt: o.Dt = 0.1,
-    unit: o.Unit = "assay",
+    unit: o.Unit = "auto",
     block: o.Block = "date",
     variance: o.Variance = "date",
     null: o.Null = "auto",

@@ -105,9 +105,9 @@ Dt = Annotated[
     float, _option("--dt", TEST, "Step of --transitions frame, in seconds.", metavar="S")
 ]
 Unit = Annotated[
-    Literal["assay", "larva"],
-    _option("--unit", TEST, "What is relabelled. Larvae of one plate are not independent: larva "
-            "is for recordings without plates."),
+    Literal["auto", "assay", "cross", "larva"],
+    _option("--unit", TEST, "What is relabelled: assays (plates), or crosses, where a column "
+            "'cross' says which plates share a vial. larva is for recordings without plates."),
 ]  # fmt: skip
 Block = Annotated[
     Literal["date", "none"],

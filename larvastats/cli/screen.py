@@ -45,7 +45,7 @@ def screen(
     statistic: o.Statistic = "welch",
     transitions: o.Counting = "jump",
     dt: o.Dt = 0.1,
-    unit: o.Unit = "assay",
+    unit: o.Unit = "auto",
     block: o.Block = "date",
     variance: o.Variance = "date",
     null: o.Null = "auto",

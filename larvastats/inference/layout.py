@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from larvastats.errors import DataError, UsageError
 from larvastats.inference import linetest
 from larvastats.inference.covariates import covariate_matrix, without_covariates
+from larvastats.inference.crosses import vial_component
 from larvastats.inference.design import Design, make_design
 from larvastats.inference.features import Made, Sufficient, count_units, make_profiles
 from larvastats.inference.options import NO_VIAL, Options
@@ -178,6 +179,28 @@ def dimensions(counted: Counted, controls: set[str]) -> dict[str, float]:
         is_control[setting.rows(control)] = True
         out[control] = linetest.dimension(x, groups[seen], is_control[seen])
     return out
+
+
+def vial_note(counted: Counted, options: Options, kind: str) -> str:
+    """Say where the assays show effects of the vial that the test takes for none.
+
+    Parameters
+    ----------
+    counted : Counted
+    options : Options
+    kind : {'relabel', 'F'}
+        The p-value that ranks.
+    """
+    setting, by_plate = counted.setting, options.variance == "plate"
+    exposed = setting.unit == "assay" and (by_plate or kind == "relabel")
+    if setting.dates is None or not exposed:
+        return ""
+    known = np.array([d is not None for d in setting.dates]) & counted.usable
+    if not known.any():
+        return ""
+    genotype = pd.factorize(setting.ethogram.assays["genotype"])[0][known]
+    date = pd.factorize(np.array([str(d) for d in setting.dates]))[0][known]
+    return vial_component(counted.made.features[0][known], genotype, date).sentence(by_plate)
 
 
 def _groups(setting: Setting) -> NDArray[np.int64]:

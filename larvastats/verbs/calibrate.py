@@ -75,7 +75,7 @@ variance, seed, jobs, progress, **load
     options = Options(statistic, transitions, dt, "auto", resamples, "none", 0.05, "uniform", 0,
                       seed, variance=variance)  # fmt: skip
     opened = open_source(source, progress=progress, **load)
-    setting = make_setting(opened.ethogram, protocol=protocol, gap=gap, block=block)
+    setting = make_setting(opened.ethogram, protocol=protocol, gap=gap, unit="auto", block=block)
     pairs = find_controls(setting.ethogram.assays, control)
     counted = count(setting, options, window, contrast)
     result = calibrate_counted(counted, pairs, options, draws, True, jobs, progress, opened.name)

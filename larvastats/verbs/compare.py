@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from larvastats.errors import DataError, UsageError
 from larvastats.inference import cells, linetest, pvalues, resampling, tables
 from larvastats.inference.design import Design
-from larvastats.inference.layout import Counted, count, lay_out
+from larvastats.inference.layout import Counted, count, lay_out, vial_note
 from larvastats.inference.options import NO_VIAL, STATISTICS, Options, name_list
 from larvastats.inference.outcome import LineOutcome, analyse_line, cell_p
 from larvastats.inference.prepare import paired_profiles
@@ -34,7 +34,7 @@ def compare(
     transitions: str = "jump",
     dt: float = 0.1,
     gap: str | None = None,
-    unit: str = "assay",
+    unit: str = "auto",
     block: str = "date",
     variance: str = "date",
     null: str = "auto",
@@ -125,6 +125,7 @@ def _against_control(
     kind = pvalues.choose_null(floors, options.alpha, options.null, has_f)
     row |= tables.outcome_columns(outcome, options, kind) | tables.top_cell(counted, task, outcome)
     note = tables.with_floor(row, options)
+    vials = vial_note(counted, options, kind)
     p_cells = cell_p(task) if row["p_value"] <= options.alpha else None
     changed = tables.cell_table(tables.line_cells(counted, row, task, outcome, p_cells))
     units = tables.unit_table(counted, {genotype: (task, outcome)})
@@ -142,7 +143,7 @@ def _against_control(
         design=_design(counted, row, kind, options.variance),
         seed=None if outcome.exact else options.seed,
         n_resamples=outcome.n_resamples,
-        notes=tuple(n for n in (*opened.notes, *counted.setting.notes, note) if n),
+        notes=tuple(n for n in (*opened.notes, *counted.setting.notes, note, vials) if n),
         units=units[units["genotype"].isin([genotype, control])].reset_index(drop=True),
         transitions=changed[list(TRANSITION_COLUMNS)],
     )

@@ -11,7 +11,7 @@ import pandas as pd
 from larvastats import compute
 from larvastats.errors import DataError
 from larvastats.inference import pvalues, tables
-from larvastats.inference.layout import Counted, count, lay_out
+from larvastats.inference.layout import Counted, count, lay_out, vial_note
 from larvastats.inference.multiplicity import adjust
 from larvastats.inference.options import CORRECTION_TEXT, NO_VIAL, STATISTICS, Options, name_list
 from larvastats.inference.outcome import LineOutcome, LineTask, analyse_batch, batches, cell_p
@@ -32,7 +32,7 @@ def screen(
     window: str | None = None,
     contrast: str | None = None,
     gap: str | None = None,
-    unit: str = "assay",
+    unit: str = "auto",
     block: str = "date",
     variance: str = "date",
     null: str = "auto",
@@ -76,8 +76,9 @@ def screen(
         differently, not who is different. Divergences are then blank.
     gap : {'period', 'pause'}, optional
         How to read the last number of a stimulus.
-    unit : {'assay', 'larva'}
-        What is exchanged under the null hypothesis.
+    unit : {'auto', 'assay', 'cross', 'larva'}
+        What is exchanged under the null hypothesis: assays (plates), or crosses where the column
+        ``cross`` says which plates come from one vial.
     block : {'date', 'none'}
         Within what it is exchanged. With dates the replicate is line x date.
     variance : {'date', 'plate'}
@@ -132,9 +133,9 @@ def screen(
         raise DataError(_nothing_left(pairs, control))
     outcomes = _analyse(tasks, jobs, progress)
     checked = None
-    if calibrate and unit == "assay" and not options.covariates:
+    if calibrate and setting.unit != "larva" and not options.covariates:
         checked = calibrate_quickly(counted, pairs, options, jobs, progress, opened.name)
-    return _assemble(opened, counted, options, rows, tasks, outcomes, notes, unit, checked)
+    return _assemble(opened, counted, options, rows, tasks, outcomes, notes, checked)
 
 
 def _analyse(tasks: Sequence[LineTask], jobs: int, progress: bool) -> list[LineOutcome]:
@@ -162,7 +163,7 @@ def _nothing_left(pairs: Mapping[str, str | None], control: str | None) -> str:
 
 
 def _assemble(  # type: ignore[no-untyped-def]
-    opened: Source, counted: Counted, options: Options, rows, tasks, outcomes, notes, unit, checked
+    opened: Source, counted: Counted, options: Options, rows, tasks, outcomes, notes, checked
 ) -> ScreenResult:
     """Put the outcomes into the tables of the result."""
     by_name = {t.genotype: (t, o) for t, o in zip(tasks, outcomes, strict=True)}
@@ -188,10 +189,10 @@ def _assemble(  # type: ignore[no-untyped-def]
         units=tables.unit_table(counted, by_name),
         states=counted.states,
         alpha=options.alpha,
-        design=design_text(opened, counted, options, kind, n, unit),
+        design=design_text(opened, counted, options, kind, n),
         seed=options.seed,
         provenance={**opened.provenance, **counted.made.scaling},
-        notes=notes,
+        notes=tuple(n for n in (*notes, vial_note(counted, options, kind)) if n),
         calibration=checked,
     )
 
@@ -208,16 +209,18 @@ def _cells(counted: Counted, rows, by_name, rejected) -> pd.DataFrame:  # type: 
 
 
 def design_text(
-    opened: Source, counted: Counted, options: Options, kind: str, n: int, unit: str
+    opened: Source, counted: Counted, options: Options, kind: str, n: int
 ) -> dict[str, Any]:
     """Describe the design in numbers and in words."""
+    unit = counted.setting.unit
+    units = {"assay": "assays", "cross": "crosses", "larva": "larvae"}[unit]
     dated = counted.setting.dates is not None
     by_plate = dated and options.variance == "plate"
     replicate = NO_VIAL if by_plate else "replicate = line x date"
     windows_text = "; ".join(w.describe() for w in counted.windows)
     if counted.is_contrast:
         windows_text = f"{counted.window_name} ({windows_text})"
-    relabel = f"{unit}s relabelled within dates" if dated else f"{unit}s relabelled"
+    relabel = f"{units} relabelled within dates" if dated else f"{units} relabelled"
     null_text = relabel if kind == "relabel" else "F approximation (relabelling cannot reach q)"
     return {
         "data_name": opened.name,

@@ -389,7 +389,7 @@ def test_an_empty_window_says_where_the_recordings_are(small):
         ({"window": "during_7"}, "has no window 'during_7'"),
         ({"contrast": "during"}, "Contrast 'during' is not W1-W2"),
         ({"protocol": "p_8"}, "unknown in this source"),
-        ({"unit": "frame"}, "unit must be assay or larva, but is 'frame'"),
+        ({"unit": "frame"}, "unit must be auto or assay or cross or larva, but is 'frame'"),
         ({"block": "week"}, "block must be date or none, but is 'week'"),
         ({"statistic": "chi"}, "statistic must be one of"),
         ({"null": "F", "statistic": "js"}, "use null='relabel'"),
