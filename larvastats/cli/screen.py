@@ -15,7 +15,7 @@ EXAMPLES = (
 )
 
 Correction = Annotated[
-    Literal["bh", "by", "bonferroni", "none"],
+    Literal["bh", "by", "bonferroni", "maxt", "none"],
     typer.Option("--correction", rich_help_panel=o.TEST, help="For testing many lines at once."),
 ]
 

@@ -24,6 +24,9 @@ from larvastats.inference.setting import Setting
 from larvastats.protocol import Window, default_window, windows
 from larvastats.protocol import contrast as parse_contrast
 
+TAIL = 1000
+"""Smallest possible p-values that a line keeps for a correction over lines."""
+
 
 @dataclass(frozen=True, slots=True)
 class Counted:
@@ -148,7 +151,9 @@ def lay_out(
             options.transitions,
             dimension[control],
             options.row_weights,
-            Budget(options.resamples, options.seed),
+            Budget(
+                options.resamples, options.seed, tail=TAIL if options.correction == "maxt" else 0
+            ),
             options.bootstrap,
             options.statistic == "g",
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
@@ -44,6 +44,9 @@ class Tested:
         Whether the relabellings were enumerated.
     n_resamples : int
         Relabellings behind the main p-value.
+    attainable : dict of str to ndarray
+        The smallest p-values that the line could have had (`Budget.tail` of them), by statistic;
+        empty where its relabellings were sampled.
     """
 
     statistic: dict[str, float]
@@ -53,17 +56,20 @@ class Tested:
     df: float
     exact: bool
     n_resamples: int
+    attainable: dict[str, Array] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Tally:
-    """How many relabellings were at least as extreme, of how many."""
+    """How many relabellings were at least as extreme, of how many; and the `keep` largest."""
 
     observed: float
+    keep: int = 0
     extreme: int = 0
     total: int = 0
     top: float = -np.inf
     tops: int = 0
+    largest: Array = field(default_factory=lambda: np.zeros(0))
 
     def add(self, null: Array) -> None:
         """Count a block of relabelled statistics."""
@@ -75,6 +81,9 @@ class Tally:
             self.tops = self.tops if self.top >= top * (1 - pvalues.TIE) else 0
             self.top = top
         self.tops += int((null >= self.top * (1 - pvalues.TIE)).sum())
+        if self.keep:
+            both = np.concatenate([self.largest, null])
+            self.largest = np.partition(both, max(len(both) - self.keep, 0))[-self.keep :]
 
     def p(self, exact: bool) -> float:
         """Return the p-value (Phipson & Smyth 2010)."""
@@ -85,6 +94,10 @@ class Tally:
     def floor(self, exact: bool) -> float:
         """Return the smallest p-value that the plan can give."""
         return self.tops / self.total if exact else 1 / (1 + self.total)
+
+    def attainable(self, exact: bool) -> Array:
+        """Return the smallest p-values that an enumerated plan can give."""
+        return pvalues.smallest_p(self.largest, self.total) if exact else np.zeros(0)
 
 
 def test_lines(
@@ -113,11 +126,13 @@ def test_lines(
         p_f = pvalues.p_f(tally.observed, f1, df) if len(own) == 1 else NAN
         statistic = {"main": tally.observed}
         p, floor = {"main": tally.p(exact)}, {"main": tally.floor(exact)}
+        attainable = {"main": tally.attainable(exact)}
         if data.rows is not None:
             for name, one in _divergence_tallies(data, budget).items():
                 statistic[name] = one.observed
                 p[name], floor[name] = one.p(exact), one.floor(exact)
-        out.append(Tested(statistic, p, floor, p_f, df, exact, tally.total))
+                attainable[name] = one.attainable(exact)
+        out.append(Tested(statistic, p, floor, p_f, df, exact, tally.total, attainable))
     return out
 
 
@@ -129,7 +144,7 @@ def _main(
     scales = [[float(part.mean()) or 1.0 for part in parts] for parts in null]
     tallies = []
     for data, own, parts, scale in zip(lines, features, null, scales, strict=True):
-        tally = Tally(_observed(data, own, scale))
+        tally = Tally(_observed(data, own, scale), budget.tail)
         tally.add(_joined(parts, scale))
         tallies.append(tally)
     if exact or budget.resamples < REFINE_FROM:
@@ -224,7 +239,7 @@ def _plain_null(data: LineData, x: Array, budget: Budget, stage: int) -> Array:
 def _divergence_tallies(data: LineData, budget: Budget) -> dict[str, Tally]:
     """Tallies of the studentised divergences on the same plan."""
     observed = linetest.statistics(data.design.is_line[None], data)
-    tallies = {name: Tally(float(observed[name][0])) for name in DIVERGENCES}
+    tallies = {name: Tally(float(observed[name][0]), budget.tail) for name in DIVERGENCES}
     if data.design.dated and plans.dated_plan(tuple(data.design.sizes), budget) is None:
         for labels in _plain_labels(data.design, budget, 0):
             null = linetest.statistics(labels, data)

@@ -30,6 +30,7 @@ CORRECTION_TEXT = {
     "bh": "Benjamini-Hochberg q <=",
     "by": "Benjamini-Yekutieli q <=",
     "bonferroni": "Bonferroni-adjusted p <=",
+    "maxt": "Westfall-Young-adjusted p <=",
     "none": "uncorrected p <=",
 }
 
@@ -77,6 +78,11 @@ class Options:
             )
         if self.seed < 0:
             raise UsageError(f"seed must be a whole number from 0 up, but is {self.seed!r}.")
+        if self.null == "F" and self.correction == "maxt":
+            raise UsageError(
+                "the correction 'maxt' is made of each line's relabellings, and null='F' has none; "
+                "use null='relabel', or correct F by bonferroni, bh or by."
+            )
         if self.null == "F" and self.statistic not in WITH_F:
             raise UsageError(
                 f"there is an F approximation for {', '.join(WITH_F)}, but not for "

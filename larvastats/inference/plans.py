@@ -33,11 +33,15 @@ class Budget:
     seed : int
     most : int
         Designs with at most this many relabellings are enumerated.
+    tail : int
+        How many of the smallest possible p-values of an enumerated design to report, for
+        corrections over lines.
     """
 
     resamples: int = 10_000
     seed: int = 0
     most: int = MAX_ENUMERATION
+    tail: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

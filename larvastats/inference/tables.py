@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from larvastats.inference import linetest
 from larvastats.inference.layout import Counted
+from larvastats.inference.multiplicity import smallest_adjusted
 from larvastats.inference.options import WITH_F, Options
 from larvastats.inference.outcome import NAN, LineOutcome, LineTask
 
@@ -72,6 +73,35 @@ def with_floor(row: Mapping[str, Any], options: Options) -> str:
         elif row["hellinger_high"] < options.sesoi:
             parts.append(f"effect below {options.sesoi:g}")
     return "; ".join(parts)
+
+
+def attainable(
+    by_name: Mapping[str, tuple[LineTask, LineOutcome]], row: Mapping[str, Any], options: Options
+) -> NDArray[np.float64]:
+    """Return the smallest p-values that a row's line could have had; empty where unknown."""
+    if row["genotype"] not in by_name:
+        return np.zeros(0)
+    _, outcome = by_name[row["genotype"]]
+    return outcome.attainable.get(main_name(options.statistic), np.zeros(0))
+
+
+def correction_floor(by_name: Mapping[str, tuple[LineTask, LineOutcome]], options: Options) -> str:
+    """Say where a step-down correction cannot reject any line, whatever is seen."""
+    if options.correction != "maxt":
+        return ""
+    name = main_name(options.statistic)
+    tested = [o for _, o in by_name.values() if not np.isnan(o.floor[name])]
+    if not tested:
+        return ""
+    floors = np.array([o.floor[name] for o in tested])
+    least = smallest_adjusted([o.attainable[name] for o in tested], floors)
+    if least <= options.alpha:
+        return ""
+    return (
+        f"smallest possible adjusted p is {least:.3g}: over {len(tested)} lines of this design "
+        f"maxt cannot reject at {options.alpha:g}; more plates or dates can, or another correction "
+        "of null='F'"
+    )
 
 
 def top_cell(counted: Counted, task: LineTask, outcome: LineOutcome) -> dict[str, Any]:

@@ -89,7 +89,9 @@ def screen(
         Which p-value ranks and feeds the correction.
     resamples : int
         Relabellings where there are too many to enumerate.
-    correction : {'bh', 'by', 'bonferroni', 'none'}
+    correction : {'bh', 'by', 'bonferroni', 'maxt', 'none'}
+        ``maxt``: step-down over the lines' own relabellings
+        (:func:`larvastats.inference.multiplicity.step_down`); `null` is then ``relabel``.
     alpha : float
     sesoi : float, optional
         Smallest effect size of interest, as a Hellinger distance: `note` says which lines' interval
@@ -169,7 +171,8 @@ def _assemble(  # type: ignore[no-untyped-def]
     by_name = {t.genotype: (t, o) for t, o in zip(tasks, outcomes, strict=True)}
     floors = np.array([o.floor[tables.main_name(options.statistic)] for o in outcomes])
     has_f = tables.has_f(outcomes, options)
-    kind = pvalues.choose_null(floors, options.alpha, options.null, has_f)
+    wanted = "relabel" if options.correction == "maxt" else options.null
+    kind = pvalues.choose_null(floors, options.alpha, wanted, has_f)
     for row in rows:
         if row["genotype"] in by_name:
             task, outcome = by_name[row["genotype"]]
@@ -177,11 +180,13 @@ def _assemble(  # type: ignore[no-untyped-def]
             row |= tables.top_cell(counted, task, outcome)
             row["note"] = tables.with_floor(row, options)
     table = pd.DataFrame(rows).reindex(columns=list(SCREEN_COLUMNS))
-    table["q_value"] = adjust(table["p_value"].to_numpy(np.float64), options.correction)
+    possible = [tables.attainable(by_name, row, options) for row in rows]
+    table["q_value"] = adjust(table["p_value"].to_numpy(np.float64), options.correction, possible)
     table["rejected"] = (table["q_value"] <= options.alpha).astype("boolean")
     table.loc[table["q_value"].isna(), "rejected"] = pd.NA
     cells = _cells(counted, rows, by_name, set(table.loc[table["rejected"].eq(True), "genotype"]))
     table = tables.ranked(tables.typed(table))
+    said = (*notes, vial_note(counted, options, kind), tables.correction_floor(by_name, options))
     n = max((o.n_resamples for o in outcomes), default=0)
     return ScreenResult(
         table=table,
@@ -192,7 +197,7 @@ def _assemble(  # type: ignore[no-untyped-def]
         design=design_text(opened, counted, options, kind, n),
         seed=options.seed,
         provenance={**opened.provenance, **counted.made.scaling},
-        notes=tuple(n for n in (*notes, vial_note(counted, options, kind)) if n),
+        notes=tuple(n for n in said if n),
         calibration=checked,
     )
 
