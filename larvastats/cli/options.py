@@ -93,9 +93,9 @@ Statistic = Annotated[
             "dwell times, or of transitions and dwell times together."),
 ]  # fmt: skip
 Counting = Annotated[
-    Literal["jump", "frame", "ever"],
+    Literal["jump", "frame", "ever", "ever-action"],
     _option("--transitions", TEST, "Count transitions between bouts, steps of --dt seconds, or "
-            "larvae that ever make a transition."),
+            "larvae that ever make a transition, or ever do an action."),
 ]  # fmt: skip
 Stepping = Annotated[
     Literal["jump", "frame"],

@@ -21,7 +21,10 @@ STATISTICS = {
 WITH_F = ("welch", "occupancy", "dwell")
 """Statistics that are one studentised distance of profiles: those have an F approximation."""
 
-TRANSITIONS = ("jump", "frame", "ever")
+TRANSITIONS = ("jump", "frame", "ever", "ever-action")
+EVER = ("ever", "ever-action")
+"""Ways to count larvae instead of transitions: no rows of probabilities, no divergences."""
+
 NULLS = ("auto", "relabel", "F")
 VARIANCES = ("date", "plate")
 NO_VIAL = "variance of plates within dates: assumes no vial effect"
@@ -88,11 +91,19 @@ class Options:
                 f"there is an F approximation for {', '.join(WITH_F)}, but not for "
                 f"{self.statistic!r}; use null='relabel'."
             )
-        if self.transitions == "ever" and self.statistic in ("hellinger", "js", "kl", "g"):
+        if self.transitions in EVER and self.statistic in ("hellinger", "js", "kl", "g"):
             raise UsageError(
-                f"the statistic {self.statistic!r} needs rows of probabilities, and 'ever' counts "
-                "larvae; use welch, or transitions='jump'."
+                f"the statistic {self.statistic!r} needs rows of probabilities, and "
+                f"{self.transitions!r} counts larvae; use welch, or transitions='jump'."
             )
+
+
+def statistic_text(options: Options) -> str:
+    """Say what the statistic measures."""
+    if options.statistic == "welch" and options.transitions in EVER:
+        what = "make a transition" if options.transitions == "ever" else "do an action"
+        return f"studentised distance of fractions of larvae that ever {what}"
+    return STATISTICS[options.statistic]
 
 
 def _one_of(name: str, value: str, allowed: Sequence[str]) -> None:

@@ -39,7 +39,7 @@ class LineTask:
         In the (first) window.
     trials : ndarray of int, shape (unit, from)
         What each count is out of: departures, or larvae under ``ever``.
-    kind : {'jump', 'frame', 'ever'}
+    kind : {'jump', 'frame', 'ever', 'ever-action'}
     f1 : float
         Effective dimension of the first profile.
     weighting : {'uniform', 'occupancy'}

@@ -115,7 +115,7 @@ def top_cell(counted: Counted, task: LineTask, outcome: LineOutcome) -> dict[str
         return {"top_transition": None, "top_difference": NAN}
     i, j = np.unravel_index(int(np.nan_to_num(score).argmax()), score.shape)
     return {
-        "top_transition": f"{states[i]}->{states[j]}",
+        "top_transition": states[i] if task.kind == "ever-action" else f"{states[i]}->{states[j]}",
         "top_difference": float(difference[i, j]),
     }
 
@@ -169,7 +169,10 @@ def line_cells(
         first = w == 0
         z = outcome.z if first else blank
         p = p_adjusted if first and p_adjusted is not None else blank
-        parts.append(cells(counted.states, sides[0], sides[1], row, window.name, z, p))
+        own = cells(counted.states, sides[0], sides[1], row, window.name, z, p)
+        if task.kind == "ever-action":  # single actions: the diagonal
+            own = {name: column[:: len(counted.states) + 1] for name, column in own.items()}
+        parts.append(own)
     return parts
 
 

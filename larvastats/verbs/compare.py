@@ -13,7 +13,7 @@ from larvastats.errors import DataError, UsageError
 from larvastats.inference import cells, linetest, pvalues, resampling, tables
 from larvastats.inference.design import Design
 from larvastats.inference.layout import Counted, count, lay_out, vial_note
-from larvastats.inference.options import NO_VIAL, STATISTICS, Options, name_list
+from larvastats.inference.options import EVER, NO_VIAL, Options, name_list, statistic_text
 from larvastats.inference.outcome import LineOutcome, analyse_line, cell_p
 from larvastats.inference.prepare import paired_profiles
 from larvastats.inference.setting import find_controls, find_genotype, make_setting
@@ -131,16 +131,16 @@ def _against_control(
     units = tables.unit_table(counted, {genotype: (task, outcome)})
     place = " in change " if counted.is_contrast else " in "
     return HTest(
-        method=_title(options.statistic, kind, outcome, task.design),
+        method=_title(options, kind, outcome, task.design),
         data_name=f"{genotype} and {control}{place}{counted.window_name} ({opened.name})",
         statistic={"T": row["statistic"]},
         parameter=_parameter(row),
         p_value=row["p_value"],
-        alternative="transition probabilities differ",
+        alternative=f"{_what(options)} differ",
         estimate=_estimate(row),
         conf_int=_limits(row["hellinger_low"], row["hellinger_high"]),
         null_value={} if counted.is_contrast else {"Hellinger distance": 0.0},
-        design=_design(counted, row, kind, options.variance),
+        design=_design(counted, row, kind, options),
         seed=None if outcome.exact else options.seed,
         n_resamples=outcome.n_resamples,
         notes=tuple(n for n in (*opened.notes, *counted.setting.notes, note, vials) if n),
@@ -149,11 +149,17 @@ def _against_control(
     )
 
 
-def _title(statistic: str, kind: str, outcome: LineOutcome, design: Design) -> str:
+def _what(options: Options) -> str:
+    if options.statistic in ("occupancy", "dwell"):
+        return {"occupancy": "time budgets", "dwell": "dwell times"}[options.statistic]
+    return "fractions of larvae" if options.transitions in EVER else "transition probabilities"
+
+
+def _title(options: Options, kind: str, outcome: LineOutcome, design: Design) -> str:
     where = " within dates" if design.dated else ""
     how = "exact" if outcome.exact else "sampled"
     null = f"{how} relabelling{where}" if kind == "relabel" else "F approximation"
-    title = STATISTICS[statistic]
+    title = statistic_text(options)
     assumed = f", {NO_VIAL}" if design.by_plate else ""
     return f"{title[0].upper()}{title[1:]}, {null}{assumed}"
 
@@ -177,14 +183,17 @@ def _limits(low: float, high: float) -> tuple[float, float] | None:
     return None if np.isnan(low) or np.isnan(high) else (low, high)
 
 
-def _design(counted: Counted, row: Mapping[str, Any], kind: str, variance: str) -> dict[str, Any]:
+def _design(
+    counted: Counted, row: Mapping[str, Any], kind: str, options: Options
+) -> dict[str, Any]:
     names = ("genotype", "control", "protocol", "window", "n_dates", "n_assays",
              "n_control_assays", "n_larvae", "n_transitions", "p_exact", "p_floor", "p_approx",
              "top_transition", "top_difference")  # fmt: skip
     dated = counted.setting.dates is not None
     return {name: row[name] for name in names} | {
         "null": kind,
-        "variance": variance if dated else None,
+        "variance": options.variance if dated else None,
+        "transitions": options.transitions,
         "stimuli": counted.setting.protocol.describe(),
         "window_text": "; ".join(w.describe() for w in counted.windows),
     }
@@ -199,7 +208,7 @@ def _paired(opened: Source, counted: Counted, options: Options, genotype: str) -
             f"{genotype} has {len(units)} assay(s) with transitions in both windows; a paired "
             "comparison needs two at least."
         )
-    if options.statistic != "welch" or options.transitions == "ever":
+    if options.statistic != "welch" or options.transitions in EVER:
         raise UsageError(
             "within one genotype the statistic is welch on jump or frame transitions; leave "
             "--statistic out."

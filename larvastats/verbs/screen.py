@@ -13,7 +13,13 @@ from larvastats.errors import DataError
 from larvastats.inference import pvalues, tables
 from larvastats.inference.layout import Counted, count, lay_out, vial_note
 from larvastats.inference.multiplicity import adjust
-from larvastats.inference.options import CORRECTION_TEXT, NO_VIAL, STATISTICS, Options, name_list
+from larvastats.inference.options import (
+    CORRECTION_TEXT,
+    NO_VIAL,
+    Options,
+    name_list,
+    statistic_text,
+)
 from larvastats.inference.outcome import LineOutcome, LineTask, analyse_batch, batches, cell_p
 from larvastats.inference.setting import check_states, find_controls, make_setting
 from larvastats.results import SCREEN_COLUMNS, TRANSITION_COLUMNS, ScreenResult
@@ -63,9 +69,10 @@ def screen(
     statistic : {'welch', 'hellinger', 'js', 'kl', 'g', 'occupancy', 'dwell', 'combined'}
         What ranks the lines; all but ``g`` are studentised, see
         :mod:`larvastats.inference.linetest` and :mod:`larvastats.inference.features`.
-    transitions : {'jump', 'frame', 'ever'}
+    transitions : {'jump', 'frame', 'ever', 'ever-action'}
         How to count, see :func:`larvastats.markov.counts.count_transitions`; ``ever``: larvae that
-        make a transition at least once.
+        make a transition at least once; ``ever-action``: larvae that do an action at least once
+        (the rollers, say; shorter bouts than ``min_bout`` do not count).
     dt : float
         Step in s under ``frame``.
     window : str, optional
@@ -242,7 +249,7 @@ def design_text(
         "block": "date" if dated else "none",
         "variance": options.variance if dated else None,
         "statistic": options.statistic,
-        "statistic_text": STATISTICS[options.statistic],
+        "statistic_text": statistic_text(options),
         "null": kind,
         "null_text": null_text,
         "correction": options.correction,
