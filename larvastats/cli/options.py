@@ -156,6 +156,11 @@ Seed = Annotated[
 Jobs = Annotated[
     int, _option("--jobs", OUTPUT, "Processes that share the work.", min=1, metavar="N")
 ]
+Memory = Annotated[
+    int,
+    _option("--memory", OUTPUT, "MiB that the relabellings of each process may take; the result "
+            "is the same.", min=1, metavar="MIB"),
+]  # fmt: skip
 Json = Annotated[
     bool, _option("--json", OUTPUT, "Print one JSON document, for machines, and nothing else.")
 ]

@@ -62,6 +62,7 @@ def screen(
     json: o.Json = False,
     seed: o.Seed = 0,
     jobs: o.Jobs = 1,
+    memory: o.Memory = 512,
 ) -> None:
     """Rank all lines by how surely they differ from their control."""
     from larvastats import export
@@ -99,6 +100,7 @@ def screen(
         calibrate=not no_calibrate,
         seed=seed,
         jobs=jobs,
+        memory=memory,
         progress=True,
     )
     files = []

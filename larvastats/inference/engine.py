@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from larvastats.inference.plans import DatedPlan, FreePlan
+from larvastats.inference.plans import Budget, DatedPlan, FreePlan
 
 Array = NDArray[np.float64]
 
@@ -145,12 +145,18 @@ class DatedGeometry:
         What sums of squares of plates count for in the variance
         (:func:`larvastats.inference.linetest.plate_factors`); by default the variance is that of
         the dates' differences.
+    budget : Budget
+        Its memory says whether all products of two dates' differences are tabulated, or differences
+        gathered relabelling by relabelling.
     """
 
-    __slots__ = ("factors", "pairs", "plan", "scale", "weights")
+    __slots__ = ("at", "budget", "factors", "pairs", "plan", "scale", "weights")
 
-    def __init__(self, plan: DatedPlan, factors: Array | None = None) -> None:
+    def __init__(
+        self, plan: DatedPlan, factors: Array | None = None, budget: Budget | None = None
+    ) -> None:
         self.plan, self.factors = plan, factors
+        self.budget = Budget() if budget is None else budget
         w = np.array([m * c / (m + c) for m, c in plan.sizes])
         self.weights = w / w.sum()
         n = len(w)
@@ -158,7 +164,9 @@ class DatedGeometry:
         offset = np.concatenate([[0], np.cumsum(ways)])[:-1]
         at = plan.choice.astype(np.int64) + offset
         size = int(sum(ways))
-        self.pairs = [(d, e, at[:, d] * size + at[:, e]) for d in range(n) for e in range(d, n)]
+        self.at, self.pairs = at, []
+        if size**2 + len(at) * n * (n + 1) / 2 <= (self.budget.memory << 20) / 8:
+            self.pairs = [(d, e, at[:, d] * size + at[:, e]) for d in range(n) for e in range(d, n)]
         self.scale = n / max(n - 1, 1)
 
     def differences(self, x_by_date: list[Array]) -> Array:
@@ -182,6 +190,24 @@ class DatedGeometry:
         tuple of ndarray, each of shape (relabelling,)
         """
         difference = self.differences(x_by_date)
+        mean, variance = (self._tabulated if self.pairs else self._gathered)(difference)
+        return mean, variance if self.factors is None else self.scatter(x_by_date)
+
+    def _gathered(self, difference: Array) -> tuple[Array, Array]:
+        """Squared distance and variance from the differences themselves, a few at a time."""
+        total, n = self.at.shape
+        w = self.weights
+        mean, variance = np.empty(total), np.empty(total)
+        for some in self.budget.slices(total, 2 * n * difference.shape[1]):
+            own = difference[self.at[some]]
+            centre = np.einsum("d,rdx->rx", w, own)
+            mean[some] = (centre**2).sum(axis=1)
+            own -= centre[:, None]
+            variance[some] = self.scale * (np.einsum("rdx,rdx->rd", own, own) @ w**2)
+        return mean, variance
+
+    def _tabulated(self, difference: Array) -> tuple[Array, Array]:
+        """Squared distance and variance from all products of two differences."""
         gram = (difference @ difference.T).ravel()
         w = self.weights
         n_relabellings = len(self.plan.choice)
@@ -195,8 +221,6 @@ class DatedGeometry:
                 mean += 2 * w[d] * w[e] * value
                 cross += w[d] * w[e] * (w[d] + w[e]) * value
         mean += diagonal
-        if self.factors is not None:
-            return mean, self.scatter(x_by_date)
         variance = self.scale * (diagonal - 2 * cross + mean * (w**2).sum())
         return mean, variance
 

@@ -123,6 +123,8 @@ def lay_out(
     quality = recording_quality(setting.ethogram)
     z = covariate_matrix(setting.ethogram.assays, options.covariates)
     dimension = dimensions(counted, {c for c in pairs.values() if c is not None})
+    tail = TAIL if options.correction == "maxt" else 0
+    budget = Budget(options.resamples, options.seed, tail=tail, memory=options.memory)
     tasks, rows = [], []
     for genotype, control in pairs.items():
         row = _identity(counted, genotype, control)
@@ -151,9 +153,7 @@ def lay_out(
             options.transitions,
             dimension[control],
             options.row_weights,
-            Budget(
-                options.resamples, options.seed, tail=TAIL if options.correction == "maxt" else 0
-            ),
+            budget,
             options.bootstrap,
             options.statistic == "g",
         )

@@ -190,9 +190,14 @@ def _free_null(lines, features, budget, stage):  # type: ignore[no-untyped-def]
     plan = plans.free_plan(design.n_line, design.n_control, budget, stage)
     by_feature = []
     for f in range(len(features[0])):
-        shared = SharedControls(plan, features[0][f][~design.is_line])
+        controls = features[0][f][~design.is_line]
         own = np.stack([x[f][d.design.is_line] for x, d in zip(features, lines, strict=True)])
-        by_feature.append(shared.null(own))
+        numbers = controls.shape[1] + 3 * plan.chosen.shape[1] + len(lines)
+        parts = [
+            SharedControls(plan.part(some), controls).null(own)
+            for some in budget.slices(len(plan.chosen), numbers)
+        ]
+        by_feature.append(np.concatenate(parts, axis=1))
     return plan.exact, [[part[i] for part in by_feature] for i in range(len(lines))]
 
 
@@ -219,7 +224,7 @@ def _geometry(
     """Keep the index arrays of the latest plans: lines of one shape share them."""
     plan = plans.dated_plan(sizes, budget, stage)
     assert plan is not None
-    return DatedGeometry(plan, linetest.plate_factors(sizes) if by_plate else None)
+    return DatedGeometry(plan, linetest.plate_factors(sizes) if by_plate else None, budget)
 
 
 def _plain_labels(design: Design, budget: Budget, stage: int) -> Iterator[NDArray[np.bool_]]:
@@ -268,8 +273,8 @@ def _free_rows(data: LineData, budget: Budget) -> Iterator[tuple[Array, Array, A
     x = data.x[order] - data.x.mean(axis=0)
     norms, grand = (x**2).sum(axis=1), rows.sum(axis=0)
     k, r = plan.chosen.shape[1], len(order) - plan.chosen.shape[1]
-    for start in range(0, len(plan.chosen), SLICE):
-        chosen = plan.chosen[start : start + SLICE]
+    for some in _some(budget, len(plan.chosen), k * (rows.shape[1] + x.shape[1])):
+        chosen = plan.chosen[some]
         drawn, sums, norm = (v[chosen].sum(axis=1) for v in (rows, x, norms))
         square = (sums**2).sum(axis=1)
         # the profiles sum to zero over all units, so the rest sums to minus the drawn
@@ -293,10 +298,17 @@ def _dated_rows(data: LineData, budget: Budget) -> Iterator[tuple[Array, Array, 
     for (m, c), ways, units in zip(plan.sizes, plan.subsets, members, strict=True):
         line = ways.astype(np.float64) @ rows[units]
         tables.append((line / m, (rows[units].sum(axis=0) - line) / c))
-    for start in range(0, len(plan.choice), SLICE):
-        choice = plan.choice[start : start + SLICE]
+    for some in _some(budget, len(plan.choice), 4 * rows.shape[1]):
+        choice = plan.choice[some]
         p, q = (
             sum(weights[d] * tables[d][side][choice[:, d]] for d in range(len(tables)))
             for side in (0, 1)
         )
-        yield p, q, variance[start : start + SLICE]
+        yield p, q, variance[some]
+
+
+def _some(budget: Budget, total: int, numbers: int) -> Iterator[slice]:
+    """Cut a plan so that a piece fits in memory, and in any case into pieces of SLICE."""
+    for piece in budget.slices(total, numbers):
+        for start in range(piece.start, min(piece.stop, total), SLICE):
+            yield slice(start, min(start + SLICE, piece.stop))

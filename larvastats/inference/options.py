@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from larvastats.errors import UsageError
 from larvastats.inference.multiplicity import CORRECTIONS
+from larvastats.inference.plans import MEMORY
 
 STATISTICS = {
     "welch": "studentised distance of transition profiles",
@@ -55,6 +56,7 @@ class Options:
     covariates: tuple[str, ...] = ()
     sesoi: float | None = None
     variance: str = "date"
+    memory: int = MEMORY
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense, in one sentence."""
@@ -70,6 +72,8 @@ class Options:
             raise UsageError(f"resamples must be at least 99, but is {self.resamples!r}.")
         if self.bootstrap < 0:
             raise UsageError(f"bootstrap must not be negative, but is {self.bootstrap!r}.")
+        if self.memory < 1:
+            raise UsageError(f"memory must be at least 1 MiB, but is {self.memory!r}.")
         if self.sesoi is not None and not 0 < self.sesoi < 1:
             raise UsageError(
                 f"sesoi must be a Hellinger distance between 0 and 1, but is {self.sesoi!r}."

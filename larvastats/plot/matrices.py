@@ -255,7 +255,10 @@ def _difference_text(
     tested = _tested_otherwise(rows, design)
     of = f" of the change {tested}" if tested else ""
     z = style.signed(float(cells.z[row, column]), 1)
-    cell = f"{cells.states[row]} → {cells.states[column]}, z = {z}".replace(" ", NO_BREAK)
+    name = f"{cells.states[row]} → {cells.states[column]}"
+    if design.get("transitions") == "ever-action":
+        name = cells.states[row]
+    cell = f"{name}, z = {z}".replace(" ", NO_BREAK)
     text = f"framed: largest |z|{of}, {cell}"
     if (cells.p_adjusted <= alpha).any():
         text += f"; bold: p ≤ {alpha:g} adjusted for all cells"

@@ -21,6 +21,7 @@ from larvastats.inference.options import (
     statistic_text,
 )
 from larvastats.inference.outcome import LineOutcome, LineTask, analyse_batch, batches, cell_p
+from larvastats.inference.plans import MEMORY
 from larvastats.inference.setting import check_states, find_controls, make_setting
 from larvastats.results import SCREEN_COLUMNS, TRANSITION_COLUMNS, ScreenResult
 from larvastats.verbs._open import Source, open_source
@@ -52,6 +53,7 @@ def screen(
     calibrate: bool = True,
     seed: int = 0,
     jobs: int = 1,
+    memory: int = MEMORY,
     progress: bool = False,
     **load: Any,
 ) -> ScreenResult:
@@ -115,6 +117,8 @@ def screen(
     seed : int
     jobs : int
         Processes; the result does not depend on it.
+    memory : int
+        MiB that the relabellings of each process may take; the result does not depend on it.
     progress : bool
         Draw a progress bar on stderr.
     **load
@@ -131,7 +135,7 @@ def screen(
         With a sentence that says what was expected and what was found.
     """
     options = Options(statistic, transitions, dt, null, resamples, correction, alpha, row_weights,
-                      bootstrap, seed, name_list(covariates), sesoi, variance)  # fmt: skip
+                      bootstrap, seed, name_list(covariates), sesoi, variance, memory)  # fmt: skip
     opened = open_source(source, progress=progress, **load)
     setting = make_setting(opened.ethogram, protocol=protocol, gap=gap, unit=unit, block=block)
     pairs = find_controls(setting.ethogram.assays, control)
