@@ -5,7 +5,8 @@
 Each null is drawn as screens of 20 lines that share their controls; the share of p at or below .05,
 .01 and .001 is printed for the F approximation, for relabelling (999 or all), and for the one that
 a screen of 20 lines would choose by itself. SE is the standard error of its share at .05: lines of
-one screen share controls, dates and luck, so screens are its replicates, and not lines.
+one screen share controls, dates and luck, so screens are its replicates, and not lines. *vials
+noted* is the share of screens whose plates say that vials matter.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 from chains import World, big_chain, by_vial, choose, draw_vials, rare_roll, screen_tests
+
+from larvastats.inference.crosses import vial_component
+from larvastats.inference.prepare import profiles
 
 PER_SCREEN = 20
 
@@ -64,14 +68,23 @@ def worlds() -> list[World]:
     return out
 
 
+def vials_noted(counts, line, dates) -> bool:
+    """Whether a screen that relabels these plates would warn of vials."""
+    if dates is None:
+        return False
+    day = np.unique(dates.astype(str), return_inverse=True)[1]
+    return bool(vial_component(profiles(counts).x, line, day).sentence(by_plate=False))
+
+
 def one(world: World, lines: int, seed: int) -> dict[str, object]:
     """Run one null."""
-    p_f, p_r, p_d, by_screen = [], [], [], []
+    p_f, p_r, p_d, by_screen, noted = [], [], [], [], []
     start = time.process_time()
     kinds = set()
     for screen in range(max(1, lines // PER_SCREEN)):
         rng = np.random.default_rng([seed, screen])
         drawn = draw_vials(world, PER_SCREEN, rng)
+        noted.append(vials_noted(*drawn[:3]))
         tested = screen_tests(*(by_vial(*drawn) if world.crosses_known else drawn[:3]))
         p_f += [t.p_f for t, _ in tested]
         p_r += [t.p["main"] for t, _ in tested]
@@ -87,6 +100,7 @@ def one(world: World, lines: int, seed: int) -> dict[str, object]:
     row["SE"] = (
         np.std(by_screen, ddof=1) / np.sqrt(len(by_screen)) if len(by_screen) > 1 else np.nan
     )
+    row["vials noted"] = np.mean(noted)
     row["cpu_s"] = round(time.process_time() - start, 1)
     return row
 
