@@ -403,7 +403,7 @@ def test_two_vocabularies_without_a_common_word_are_refused(small):
 
 
 def test_an_empty_window_says_where_the_recordings_are(small):
-    with pytest.raises(DataError, match=r"window 500:600: 500–600 s holds no transition") as error:
+    with pytest.raises(DataError, match=r"window 500–600 s holds no transition") as error:
         screen(small, window="500:600")
     assert "the recordings run from" in str(error.value)
 
