@@ -33,9 +33,12 @@ from numpy.typing import NDArray
 from scipy.stats import false_discovery_control
 
 import larvastats as ls
+from larvastats.markov.counts import count_transitions
+from larvastats.markov.transitions import probabilities
 from larvastats.plot import style
 from larvastats.plot.raster import plot_raster
 from larvastats.plot.save import save_figure
+from larvastats.protocol import Window
 
 Intervals = NDArray[np.float64]
 
@@ -46,6 +49,7 @@ VIEWS: Mapping[str, Mapping[str, object]] = {
     "jump": {"transitions": "jump"},
     "frame, 1 s": {"transitions": "frame", "dt": 1.0},
 }
+WHOLE = Window("whole", ((-np.inf, np.inf),))
 JOIN = 4.0
 """Contacts at most this many seconds apart are one meal: what mousestyles itself takes."""
 
@@ -216,6 +220,54 @@ def strain_table(mice: ls.Ethogram) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def old_and_new(mice: ls.Ethogram, view: str = "jump") -> pd.DataFrame:
+    """Order the pairs by the pooled distance, by T and by p, and compare the signs of cells.
+
+    The field's numbers come from pooled counts: Hellinger distance, and the difference of
+    probabilities in the transition that differs most. T compares the mean profiles of mice. `same`
+    is the share of transitions (weighted by how often they occur) whose difference has one sign in
+    both.
+    """
+    options = VIEWS[view]
+    kind, dt = str(options["transitions"]), float(options.get("dt", 0.1))
+    counts = count_transitions(mice, (WHOLE,), kind, dt).counts[:, 0]
+    genotype = mice.assays["genotype"].to_numpy()
+    rows = []
+    for test in compare_strains(mice, view):
+        groups = [counts[genotype == test.design[who]] for who in ("genotype", "control")]
+        pooled, means = _pooled_difference(groups), _mean_difference(groups)
+        start, end = (mice.states.index(s) for s in test.design["top_transition"].split("->"))
+        weight = sum(g.sum(axis=0) for g in groups)
+        rows.append(
+            {
+                "comparison": f"{test.design['genotype']} | {test.design['control']}",
+                "view": view,
+                "hellinger_adjusted": test.estimate["adjusted"],
+                "T": test.statistic["T"],
+                "p_value": test.p_value,
+                "top_transition": test.design["top_transition"],
+                "pooled": pooled[start, end],
+                "mean_of_mice": means[start, end],
+                "same": float(weight[pooled * means > 0].sum() / weight[pooled * means != 0].sum()),
+            }
+        )
+    table = pd.DataFrame(rows)
+    for name, column in (("H", "hellinger_adjusted"), ("T", "T")):
+        table[f"rank_{name}"] = table[column].rank(ascending=False).astype(int)
+    table["rank_p"] = table["p_value"].rank(method="min").astype(int)
+    return table
+
+
+def _pooled_difference(groups: Sequence[NDArray[np.int64]]) -> NDArray[np.float64]:
+    one, other = (probabilities(g.sum(axis=0)) for g in groups)
+    return np.nan_to_num(one - other)
+
+
+def _mean_difference(groups: Sequence[NDArray[np.int64]]) -> NDArray[np.float64]:
+    one, other = (probabilities(g).mean(axis=0) for g in groups)
+    return np.nan_to_num(one - other)
+
+
 def split_table(bouts: pd.DataFrame) -> pd.DataFrame:
     """Compare every strain with itself: two of its mice against the other two, three ways.
 
@@ -352,12 +404,13 @@ def run(folder: Path, out: Path | None = None, join: float = 0.0) -> dict[str, o
     tests = compare_strains(mice)
     strains = strain_table(mice)
     splits = split_table(bouts)
+    agreement = pd.concat([old_and_new(mice, view) for view in VIEWS], ignore_index=True)
     days = day_probabilities(bouts, "active", "feeding")
     said = sentences(strains, splits, recording_rounds(mice))
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         tables = {"strains": strains, "splits": splits, "transitions": matrices.tidy(),
-                  "days": days, "check": check}  # fmt: skip
+                  "days": days, "check": check, "old_and_new": agreement}  # fmt: skip
         for name, table in tables.items():
             table.to_csv(out / f"{name}.csv", index=False)
         for test, (one, other) in zip(tests, PAIRS, strict=True):
@@ -367,7 +420,8 @@ def run(folder: Path, out: Path | None = None, join: float = 0.0) -> dict[str, o
         save_figure(plot_days(days, splits, shown), out / "days_are_not_units")
         save_figure(plot_one_day(bout_table(folder, JOIN)), out / "one_day")
     return {"mice": mice, "check": check, "matrices": matrices, "tests": tests,
-            "strains": strains, "splits": splits, "days": days, "sentences": said}  # fmt: skip
+            "strains": strains, "splits": splits, "days": days, "agreement": agreement,
+            "sentences": said}  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -393,6 +447,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     with pd.option_context("display.width", 200, "display.max_columns", 20):
         print(found["strains"].to_string(index=False, float_format="%.4g"), "\n")
         print(found["splits"].to_string(index=False, float_format="%.4g"), "\n")
+        print("Pooled distance (H adj.) and studentised statistic (T), their order, their signs:")
+        print(found["agreement"].to_string(index=False, float_format="%.4g"), "\n")
     print(*found["sentences"], f"Tables and pictures: {args.out}", sep="\n\n")
 
 

@@ -67,6 +67,15 @@ def distance_table(larvae: ls.Ethogram) -> pd.DataFrame:
     return table.assign(q_value=false_discovery_control(table["p_value"]))
 
 
+def old_and_new(distances: pd.DataFrame) -> pd.DataFrame:
+    """Order the pairs by the pooled distance, by T and by p."""
+    table = distances[["groups", "larvae", "adjusted", "T", "p_value"]].copy()
+    for name, column in (("H", "adjusted"), ("T", "T")):
+        table[f"rank_{name}"] = table[column].rank(ascending=False).astype(int)
+    table["rank_p"] = table["p_value"].rank(method="min").astype(int)
+    return table.sort_values("rank_H", ignore_index=True)
+
+
 def by_recording(larvae: ls.Ethogram) -> pd.DataFrame:
     """Ask what the recordings as units allow; group_1 stands for a control."""
     return ls.info(larvae, control=larvae.genotypes[0]).lines
@@ -98,17 +107,19 @@ def run(folder: Path, out: Path | None = None, min_bout: float = 0.0) -> dict[st
     larvae = ls.load(folder, fps=10, min_bout=min_bout)
     matrices = ls.transitions(larvae)
     distances = distance_table(larvae)
+    agreement = old_and_new(distances)
     shares = occupancy(larvae)
     honest = by_recording(larvae)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         matrices.tidy().to_csv(out / "transitions.csv", index=False)
         distances.to_csv(out / "distances.csv", index=False)
+        agreement.to_csv(out / "old_and_new.csv", index=False)
         shares.to_csv(out / "occupancy.csv")
         save_figure(plot_raster(larvae, title="Twenty larvae, four recordings"), out / "ethograms")
         save_figure(plot_groups(matrices), out / "matrices")
     return {"larvae": larvae, "matrices": matrices, "distances": distances, "occupancy": shares,
-            "honest": honest}  # fmt: skip
+            "honest": honest, "agreement": agreement}  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -131,6 +142,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         print("Larva as unit:")
         shown = found["distances"].drop(columns=["warning", "p_floor"]).round(3)
         print(shown.to_string(index=False))
+        print("\nPooled distance (H adj.) and studentised statistic (T), and their order:")
+        print(found["agreement"].round(3).to_string(index=False))
         print(f"warning: {found['distances']['warning'].iloc[0]}\n")
     print(CANNOT_SAY, f"Tables and pictures: {args.out}", sep="\n\n")
 

@@ -1,6 +1,7 @@
 """Numbers and tables as R prints them."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -233,20 +234,51 @@ def screen_columns(table: pd.DataFrame) -> pd.DataFrame:
     return shown.loc[:, filled]
 
 
-def line_notes(table: pd.DataFrame, rows: int) -> list[str]:
-    """Gather the notes of a screen's first `rows` lines, one sentence per note."""
-    noted = table[table["note"].fillna("") != ""]
-    first = noted[noted.index.isin(table.index[:rows])]
-    out = []
-    for text, lines in first.groupby("note", sort=False):
-        names = list(lines["genotype"])
-        more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
-        out.append(f"{', '.join(names[:MAX_NAMED])}{more}: {text}")
-    others = len(noted) - len(first)
-    if others:
-        verb = "has a note of its own" if others == 1 else "have notes of their own"
-        out.append(f"{counted(others, 'more line')} {verb}")
-    return out
+def line_notes(table: pd.DataFrame) -> list[str]:
+    """Gather the notes of a screen's lines: one sentence for each kind of note.
+
+    Notes that differ in their numbers alone are one kind, told with the range of the numbers. A few
+    lines are named, many counted; the column `note` has what is said of each.
+    """
+    kinds: dict[str, list[tuple[str, str]]] = {}
+    for name, note in zip(table["genotype"], table["note"].fillna(""), strict=True):
+        for part in filter(None, str(note).split("; ")):
+            kinds.setdefault(_kind(part), []).append((str(name), part))
+    return [_kind_sentence(said, len(table)) for said in kinds.values()]
+
+
+_NUMBER = re.compile(r"(?<![\w.@/-])\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w@/])")
+"""A number that stands alone, not one in the name of a line or an effector."""
+
+
+def _kind(note: str) -> str:
+    """Return a note without its numbers, and without their grammar."""
+    return re.sub(r"\bassay\b", "assays", _NUMBER.sub("#", note))
+
+
+def _kind_sentence(said: Sequence[tuple[str, str]], n_lines: int) -> str:
+    names = list(dict.fromkeys(name for name, _ in said))
+    if len(names) <= MAX_NAMED:
+        who = ", ".join(names)
+    else:
+        who = (
+            f"all {n_lines} lines" if len(names) == n_lines else f"{len(names)} of {n_lines} lines"
+        )
+    texts = [text for _, text in said]
+    if len(set(texts)) == 1:
+        return f"{who}: {texts[0]}"
+    return f"{who}: {_ranges(texts)} (by line in the column note)"
+
+
+def _ranges(texts: Sequence[str]) -> str:
+    """Write notes of one kind as one, with the smallest and the largest of each number."""
+    numbers = zip(*(_NUMBER.findall(text) for text in texts), strict=True)
+    spans = []
+    for values in numbers:
+        low, high = min(values, key=float), max(values, key=float)
+        spans.append(low if float(low) == float(high) else f"{low}–{high}")
+    pieces = _kind(texts[0]).split("#")
+    return "".join(piece + span for piece, span in zip(pieces, [*spans, ""], strict=True))
 
 
 def more_lines(total: int, rows: int, where: str) -> list[str]:
@@ -268,7 +300,7 @@ def screen_text(result: Any, rows: int = MAX_ROWS, where: str = "see tidy()") ->
     design = [f"{name + ':':<10}{text}" for name, text in screen_design(result).items()]
     body = table_text(screen_columns(result.table.iloc[:rows]))
     more = more_lines(len(result.table), rows, where)
-    notes = [f"note: {note}" for note in [*line_notes(result.table, rows), *result.notes]]
+    notes = [f"note: {note}" for note in [*line_notes(result.table), *result.notes]]
     head = ["", f"\t{screen_title(result)}", "", *design, ""]
     said = [verdict(result), *calibration_text(result)]
     return "\n".join([*head, body, *more, "", *notes, *said, ""])

@@ -89,8 +89,12 @@ class Window:
         return sum(stop - start for start, stop in self.intervals)
 
     def describe(self) -> str:
-        """Say the name and the times, such as ``during: 30–45, 60–75 s``."""
-        return f"{self.name}: {format_intervals(self.intervals)}"
+        """Say the name and the times, such as ``during: 30–45, 60–75 s``; once where they agree."""
+        times = format_intervals(self.intervals)
+        alike = times.startswith(self.name) or times.removesuffix(" s") == self.name.replace(
+            ":", "–"
+        )
+        return times if alike else f"{self.name}: {times}"
 
 
 def default_window(protocol: Protocol) -> Window:

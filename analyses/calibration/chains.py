@@ -37,7 +37,9 @@ class World:
     """How a screen is made.
 
     `dates` None: no dates, `line_plates` and `control_plates` in all; else per date. `larvae` and
-    `control_larvae` per plate; `dirichlet` replaces the logit-normal plates by Dirichlet ones with
+    `control_larvae` per plate. A line has one vial per date, the control `control_crosses`, among
+    which its plates are dealt; `vial_sd` is what a vial adds to all its plates, and `crosses_known`
+    whether the test is told. `dirichlet` replaces the logit-normal plates by Dirichlet ones with
     this concentration (controls, line).
     """
 
@@ -50,6 +52,8 @@ class World:
     plate_sd: float = 0.3
     date_sd: float = 0.0
     vial_sd: float = 0.0
+    control_crosses: int = 1
+    crosses_known: bool = False
     dirichlet: tuple[float, float] | None = None
     bouts: float = 8.0
     chain: np.ndarray = field(default_factory=lambda: LARVA, repr=False)
@@ -106,23 +110,40 @@ def draw_screen(world: World, n_lines: int, rng: np.random.Generator, p_lines=No
     line : ndarray of int, -1 for the control
     dates : ndarray of object or None
     """
+    return draw_vials(world, n_lines, rng, p_lines)[:3]
+
+
+def draw_vials(world: World, n_lines: int, rng: np.random.Generator, p_lines=None):
+    """Draw one screen, and say from which vial each plate comes, shape (assay,)."""
     k = len(world.chain)
     p_lines = [world.chain] * n_lines if p_lines is None else p_lines
     con = (None, None) if world.dirichlet is None else world.dirichlet
-    counts, line, dates = [], [], []
+    counts, line, dates, vial = [], [], [], []
     for day in range(world.dates or 1):
         date_noise = rng.normal(0, world.date_sd, (k, k))
         for who in range(-1, n_lines):
             own = who >= 0
             n = _number(world.line_plates if own else world.control_plates, rng)
-            noise = date_noise + rng.normal(0, world.vial_sd, (k, k))
             p = p_lines[who] if own else world.chain
             larvae = world.larvae if own else world.control_larvae
-            counts.append(_plates(world, p, noise, n, larvae, con[int(own)], rng))
+            vials = 1 if own else world.control_crosses
+            for v in range(vials):
+                share = n // vials + (v < n % vials)
+                noise = date_noise + rng.normal(0, world.vial_sd, (k, k))
+                counts.append(_plates(world, p, noise, share, larvae, con[int(own)], rng))
+                vial += [f"{day}/{who}/{v}"] * share
             line += [who] * n
             dates += [f"d{day:03d}"] * n
     labels = np.array(dates, dtype=object) if world.dates else None
-    return np.concatenate(counts), np.array(line), labels
+    return np.concatenate(counts), np.array(line), labels, np.array(vial, dtype=object)
+
+
+def by_vial(counts, line, dates, vial):
+    """Add up the plates of each vial: the screen that `larvastats` sees where crosses are known."""
+    _, first, code = np.unique(vial.astype(str), return_index=True, return_inverse=True)
+    total = np.zeros((len(first), *counts.shape[1:]), dtype=counts.dtype)
+    np.add.at(total, code, counts)
+    return total, line[first], None if dates is None else dates[first]
 
 
 def lay_out(counts, line, dates, who) -> tuple[Design, Profiles]:
@@ -131,7 +152,7 @@ def lay_out(counts, line, dates, who) -> tuple[Design, Profiles]:
     return design, profiles(counts)
 
 
-def screen_tests(counts, line, dates, resamples=999, divergences=False):
+def screen_tests(counts, line, dates, resamples=999, divergences=False, variance="date"):
     """Test every line of a drawn screen as `larvastats screen` does; return (Tested, floor)."""
     made = profiles(counts)
     day = np.zeros(len(line), dtype=np.int64)
@@ -146,7 +167,8 @@ def screen_tests(counts, line, dates, resamples=999, divergences=False):
     possible = possible_cells(counts.shape[-1], "jump")
     out = []
     for who in range(int(line.max()) + 1):
-        design = make_design(np.flatnonzero(line == who), np.flatnonzero(line == -1), dates)
+        own, control = np.flatnonzero(line == who), np.flatnonzero(line == -1)
+        design = make_design(own, control, dates, variance)
         if design.reason:
             continue
         u = design.units

@@ -96,9 +96,9 @@ Statistic = Annotated[
             "dwell times, or of transitions and dwell times together."),
 ]  # fmt: skip
 Counting = Annotated[
-    Literal["jump", "frame", "ever"],
+    Literal["jump", "frame", "ever", "ever-action"],
     _option("--transitions", TEST, "Count transitions between bouts, steps of --dt seconds, or "
-            "larvae that ever make a transition."),
+            "larvae that ever make a transition, or ever do an action."),
 ]  # fmt: skip
 Stepping = Annotated[
     Literal["jump", "frame"],
@@ -108,14 +108,19 @@ Dt = Annotated[
     float, _option("--dt", TEST, "Step of --transitions frame, in seconds.", metavar="S")
 ]
 Unit = Annotated[
-    Literal["assay", "larva"],
-    _option("--unit", TEST, "What is relabelled. Larvae of one plate are not independent: larva "
-            "is for recordings without plates."),
+    Literal["auto", "assay", "cross", "larva"],
+    _option("--unit", TEST, "What is relabelled: assays (plates), or crosses, where a column "
+            "'cross' says which plates share a vial. larva is for recordings without plates."),
 ]  # fmt: skip
 Block = Annotated[
     Literal["date", "none"],
     _option("--block", TEST, "Compare within dates (the replicate is then line × date), or not."),
 ]
+Variance = Annotated[
+    Literal["date", "plate"],
+    _option("--variance", TEST, "With dates: replicates are dates, or plates within them. plate "
+            "finds more on two or three dates, and assumes no vial effect."),
+]  # fmt: skip
 Null = Annotated[
     Literal["auto", "relabel", "F"],
     _option("--null", TEST, "Where the p-value comes from; auto relabels wherever that can reach "
@@ -154,6 +159,11 @@ Seed = Annotated[
 Jobs = Annotated[
     int, _option("--jobs", OUTPUT, "Processes that share the work.", min=1, metavar="N")
 ]
+Memory = Annotated[
+    int,
+    _option("--memory", OUTPUT, "MiB that the relabellings of each process may take; the result "
+            "is the same.", min=1, metavar="MIB"),
+]  # fmt: skip
 Json = Annotated[
     bool, _option("--json", OUTPUT, "Print one JSON document, for machines, and nothing else.")
 ]

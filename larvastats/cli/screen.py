@@ -15,7 +15,7 @@ EXAMPLES = (
 )
 
 Correction = Annotated[
-    Literal["bh", "by", "bonferroni", "none"],
+    Literal["bh", "by", "bonferroni", "maxt", "none"],
     typer.Option("--correction", rich_help_panel=o.TEST, help="For testing many lines at once."),
 ]
 
@@ -45,8 +45,9 @@ def screen(
     statistic: o.Statistic = "welch",
     transitions: o.Counting = "jump",
     dt: o.Dt = 0.1,
-    unit: o.Unit = "assay",
+    unit: o.Unit = "auto",
     block: o.Block = "date",
+    variance: o.Variance = "date",
     null: o.Null = "auto",
     resamples: o.Resamples = 10_000,
     correction: Correction = "bh",
@@ -61,6 +62,7 @@ def screen(
     json: o.Json = False,
     seed: o.Seed = 0,
     jobs: o.Jobs = 1,
+    memory: o.Memory = 512,
 ) -> None:
     """Rank all lines by how surely they differ from their control."""
     from larvastats import export
@@ -86,6 +88,7 @@ def screen(
         gap=gap,
         unit=unit,
         block=block,
+        variance=variance,
         null=null,
         resamples=resamples,
         correction=correction,
@@ -97,6 +100,7 @@ def screen(
         calibrate=not no_calibrate,
         seed=seed,
         jobs=jobs,
+        memory=memory,
         progress=True,
     )
     files = []

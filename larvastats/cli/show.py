@@ -71,7 +71,7 @@ def screen(result: ScreenResult, where: str) -> None:
     console = _console()
     shown = result.table.iloc[: printing.MAX_ROWS]
     design = printing.screen_design(result) | _common(result.table, "control")
-    notes = [*printing.line_notes(result.table, printing.MAX_ROWS), *result.notes]
+    notes = [*printing.line_notes(result.table), *result.notes]
     who = "line" if result.table["effector"].nunique(dropna=False) == 1 else "genotype"
     console.print(
         _title(printing.screen_title(result)),

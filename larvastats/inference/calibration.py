@@ -20,7 +20,7 @@ from larvastats.inference.design import Design, make_design
 from larvastats.inference.features import Sufficient, make_profiles
 from larvastats.inference.linetest import DIVERGENCES, LineData
 from larvastats.inference.nulls import test_lines
-from larvastats.inference.options import Options
+from larvastats.inference.options import EVER, Options
 from larvastats.inference.plans import Budget
 from larvastats.markov.transitions import possible_cells
 
@@ -208,7 +208,9 @@ def pseudo_test(
         dates = np.concatenate([controls.dates[chosen], controls.dates[rest]])
     m = len(chosen)
     alive = units.trials.sum(axis=2).min(axis=1) > 0
-    design = make_design(np.flatnonzero(alive[:m]), m + np.flatnonzero(alive[m:]), dates)
+    design = make_design(
+        np.flatnonzero(alive[:m]), m + np.flatnonzero(alive[m:]), dates, options.variance
+    )
     if design.reason:
         return None
     p = _p_values(design, units.take(design.units), controls.pool, options, f1, everything)
@@ -249,7 +251,7 @@ def _p_values(
             out[(name, "relabel")] = tested.p[name]
     if options.statistic == "g":
         out[("g", "relabel")] = pooled.test("g", design, counts, budget).p
-    if everything and options.transitions != "ever" and made.rows is not None:
+    if everything and options.transitions not in EVER and made.rows is not None:
         plain = pooled.test("hellinger", design, counts, budget)
         out[("hellinger, unstudentised", "relabel")] = plain.p
     return out

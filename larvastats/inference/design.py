@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import comb, prod
 
 import numpy as np
@@ -30,11 +30,15 @@ class Design:
     block : ndarray of int, shape (unit,)
         Date of each unit, coded 0 ... n_blocks - 1; all zero without dates.
     dated : bool
-        Whether blocks are dates, so that the replicate is line x date and not the assay.
+        Whether blocks are dates.
     n_dropped : tuple of int
         Assays of the line and of the control on dates that lack the other.
     reason : str
         Why no test is possible; empty when one is.
+    variance : {'date', 'plate'}
+        With dates, what the statistic is divided by: the scatter of the dates' differences, so that
+        the replicate is line x date; or the scatter of plates within dates, which assumes that
+        plates of one vial have nothing in common.
     """
 
     units: NDArray[np.int64]
@@ -43,6 +47,12 @@ class Design:
     dated: bool
     n_dropped: tuple[int, int] = (0, 0)
     reason: str = ""
+    variance: str = "date"
+
+    @property
+    def by_plate(self) -> bool:
+        """Whether the variance is that of plates within dates."""
+        return self.dated and self.variance == "plate"
 
     @property
     def n_blocks(self) -> int:
@@ -68,7 +78,10 @@ class Design:
 
 
 def make_design(
-    line: NDArray[np.integer], control: NDArray[np.integer], dates: NDArray[np.object_] | None
+    line: NDArray[np.integer],
+    control: NDArray[np.integer],
+    dates: NDArray[np.object_] | None,
+    variance: str = "date",
 ) -> Design:
     """Lay out one comparison.
 
@@ -79,6 +92,8 @@ def make_design(
     dates : ndarray of object, shape (assay,), or None
         Date of every assay, None where unknown; None altogether: one block, assays exchange
         freely.
+    variance : {'date', 'plate'}
+        With dates: from what the variance comes.
 
     Returns
     -------
@@ -89,14 +104,17 @@ def make_design(
     is_line = np.arange(len(units)) < len(line)
     if dates is None:
         block = np.zeros(len(units), dtype=np.int64)
-        return Design(units, is_line, block, False, (0, 0), _reason_free(line, control))
+        reason = _reason_free(line, control)
+        return Design(units, is_line, block, False, (0, 0), reason, variance)
     day = dates[units]
     shared = sorted({d for d in day[is_line] if d is not None} & set(day[~is_line]))
     keep = np.array([d in shared for d in day], dtype=bool)
     block = np.array([shared.index(d) for d in day[keep]], dtype=np.int64)
     dropped = int((~keep & is_line).sum()), int((~keep & ~is_line).sum())
-    reason = _reason_dated(line, control, len(shared))
-    return Design(units[keep], is_line[keep], block, True, dropped, reason)
+    design = Design(units[keep], is_line[keep], block, True, dropped, "", variance)
+    if variance == "plate":
+        return replace(design, reason=_reason_plates(design))
+    return replace(design, reason=_reason_dated(line, control, len(shared)))
 
 
 def _reason_free(line: NDArray[np.integer], control: NDArray[np.integer]) -> str:
@@ -110,12 +128,24 @@ def _reason_dated(line: NDArray[np.integer], control: NDArray[np.integer], n_sha
     for who, group in (("line", line), ("control", control)):
         if len(group) < 2:
             return f"{_number(len(group))} of the {who}: no variance, no test"
-    if n_shared < 2:
-        days = "no date" if n_shared == 0 else "only one date"
+    if n_shared == 0:
         return (
-            f"line and control share {days}: no test across dates "
-            "(block='none' compares plates, blind to effects of the vial)"
+            "line and control share no date: no test across dates "
+            "(block='none' compares plates, blind to effects of date and vial)"
         )
+    if n_shared == 1:
+        return (
+            "line and control share only one date: no test across dates "
+            "(variance='plate' compares plates within it, blind to effects of the vial)"
+        )
+    return ""
+
+
+def _reason_plates(design: Design) -> str:
+    if not design.n_blocks:
+        return "line and control share no date: no test within dates"
+    if max(max(pair) for pair in design.sizes) < 2:
+        return "one plate of line and control on every date: no variance of plates, no test"
     return ""
 
 

@@ -32,11 +32,12 @@ def plug_in(line: Array, control: Array, possible: Mask, weighting: str) -> dict
     dict of str to ndarray, shape (...)
     """
     weights = dv.occupancy_weights(line, control) if weighting == "occupancy" else None
-    rows = _rows(line, control, possible)
+    rows = row_divergences(line, control, possible)
     return {name: dv.average_rows(value, weights) for name, value in rows.items()}
 
 
-def _rows(line: Array, control: Array, possible: Mask) -> dict[str, Array]:
+def row_divergences(line: Array, control: Array, possible: Mask) -> dict[str, Array]:
+    """Return ``hellinger``, ``js`` and ``kl`` of every row, shape (..., from), NaN if unvisited."""
     p, q = probabilities(line), probabilities(control)
     return {
         "hellinger": dv.hellinger_rows(p, q),
@@ -75,8 +76,8 @@ def adjusted(line: Array, control: Array, possible: Mask, weighting: str) -> dic
     weights = dv.occupancy_weights(*totals) if weighting == "occupancy" else None
     affinity = (_jackknifed_roots(line) * _jackknifed_roots(control)).sum(axis=-1)
     hellinger = np.sqrt(np.clip(1 - affinity, 0.0, 1.0))
-    js = _jackknifed_rows(line, control, lambda a, b: _rows(a, b, possible)["js"] ** 2)
-    kl = _jackknifed_rows(line, control, lambda a, b: _rows(a, b, possible)["kl"])
+    js = _jackknifed_rows(line, control, lambda a, b: row_divergences(a, b, possible)["js"] ** 2)
+    kl = _jackknifed_rows(line, control, lambda a, b: row_divergences(a, b, possible)["kl"])
     rows = {"hellinger": hellinger, "js": np.sqrt(np.clip(js, 0, 1)), "kl": np.clip(kl, 0, None)}
     return {name: float(dv.average_rows(value, weights)) for name, value in rows.items()}
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from larvastats.inference.plans import DatedPlan, FreePlan
+from larvastats.inference.plans import Budget, DatedPlan, FreePlan
 
 Array = NDArray[np.float64]
 
@@ -141,12 +141,22 @@ class DatedGeometry:
     Parameters
     ----------
     plan : DatedPlan
+    factors : ndarray, shape (date, side), optional
+        What sums of squares of plates count for in the variance
+        (:func:`larvastats.inference.linetest.plate_factors`); by default the variance is that of
+        the dates' differences.
+    budget : Budget
+        Its memory says whether all products of two dates' differences are tabulated, or differences
+        gathered relabelling by relabelling.
     """
 
-    __slots__ = ("pairs", "plan", "scale", "weights")
+    __slots__ = ("at", "budget", "factors", "pairs", "plan", "scale", "weights")
 
-    def __init__(self, plan: DatedPlan) -> None:
-        self.plan = plan
+    def __init__(
+        self, plan: DatedPlan, factors: Array | None = None, budget: Budget | None = None
+    ) -> None:
+        self.plan, self.factors = plan, factors
+        self.budget = Budget() if budget is None else budget
         w = np.array([m * c / (m + c) for m, c in plan.sizes])
         self.weights = w / w.sum()
         n = len(w)
@@ -154,8 +164,10 @@ class DatedGeometry:
         offset = np.concatenate([[0], np.cumsum(ways)])[:-1]
         at = plan.choice.astype(np.int64) + offset
         size = int(sum(ways))
-        self.pairs = [(d, e, at[:, d] * size + at[:, e]) for d in range(n) for e in range(d, n)]
-        self.scale = n / (n - 1)
+        self.at, self.pairs = at, []
+        if size**2 + len(at) * n * (n + 1) / 2 <= (self.budget.memory << 20) / 8:
+            self.pairs = [(d, e, at[:, d] * size + at[:, e]) for d in range(n) for e in range(d, n)]
+        self.scale = n / max(n - 1, 1)
 
     def differences(self, x_by_date: list[Array]) -> Array:
         """Return line minus control for every way to choose on every date, shape (way, cell)."""
@@ -178,6 +190,24 @@ class DatedGeometry:
         tuple of ndarray, each of shape (relabelling,)
         """
         difference = self.differences(x_by_date)
+        mean, variance = (self._tabulated if self.pairs else self._gathered)(difference)
+        return mean, variance if self.factors is None else self.scatter(x_by_date)
+
+    def _gathered(self, difference: Array) -> tuple[Array, Array]:
+        """Squared distance and variance from the differences themselves, a few at a time."""
+        total, n = self.at.shape
+        w = self.weights
+        mean, variance = np.empty(total), np.empty(total)
+        for some in self.budget.slices(total, 2 * n * difference.shape[1]):
+            own = difference[self.at[some]]
+            centre = np.einsum("d,rdx->rx", w, own)
+            mean[some] = (centre**2).sum(axis=1)
+            own -= centre[:, None]
+            variance[some] = self.scale * (np.einsum("rdx,rdx->rd", own, own) @ w**2)
+        return mean, variance
+
+    def _tabulated(self, difference: Array) -> tuple[Array, Array]:
+        """Squared distance and variance from all products of two differences."""
         gram = (difference @ difference.T).ravel()
         w = self.weights
         n_relabellings = len(self.plan.choice)
@@ -193,3 +223,20 @@ class DatedGeometry:
         mean += diagonal
         variance = self.scale * (diagonal - 2 * cross + mean * (w**2).sum())
         return mean, variance
+
+    def scatter(self, x_by_date: list[Array]) -> Array:
+        """Return the variance from plates within dates, shape (relabelling,).
+
+        It is a sum over dates of what depends on the way chosen there alone.
+        """
+        assert self.factors is not None
+        variance = np.zeros(len(self.plan.choice))
+        parts = zip(self.plan.sizes, self.plan.subsets, x_by_date, self.factors, strict=True)
+        for d, ((m, c), ways, x, (own, other)) in enumerate(parts):
+            x = x - x.mean(axis=0)
+            norms, member = (x**2).sum(axis=1), ways.astype(np.float64)
+            # the rest sums to minus the line's: one sum serves both sides
+            square, norm = ((member @ x) ** 2).sum(axis=1), member @ norms
+            way = own * (norm - square / m) + other * (norms.sum() - norm - square / c)
+            variance += np.clip(way, 0.0, None)[self.plan.choice[:, d]]
+        return variance

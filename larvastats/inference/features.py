@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from larvastats.ethogram import Ethogram
-from larvastats.inference.options import Options
+from larvastats.inference.options import EVER, Options
 from larvastats.inference.prepare import contrast_profiles, profiles
 from larvastats.markov.counts import count_transitions
-from larvastats.markov.time import ever_made, time_in_states
+from larvastats.markov.time import ever_done, ever_made, time_in_states
 from larvastats.protocol import Window
 
 Array = NDArray[np.float64]
@@ -30,7 +30,7 @@ class Sufficient:
     Attributes
     ----------
     counts : ndarray of int64, shape (unit, window, from, to)
-        Transitions, or larvae that ever made them.
+        Transitions, or larvae that ever made them, or (in the diagonal) that ever did an action.
     trials : ndarray of int64, shape (unit, window, from)
         What each count is out of: departures, or larvae under ``ever``.
     seconds : ndarray, shape (unit, window, state)
@@ -90,7 +90,11 @@ def count_units(ethogram: Ethogram, windows: tuple[Window, ...], options: Option
     options : Options
     """
     jumps = count_transitions(ethogram, windows, "jump").counts
-    if options.transitions == "ever":
+    if options.transitions == "ever-action":
+        done, larvae = ever_done(ethogram, windows)
+        counts = done[..., None] * np.eye(done.shape[-1], dtype=np.int64)
+        trials = np.repeat(larvae[:, :, None], counts.shape[-1], axis=2)
+    elif options.transitions == "ever":
         counts, larvae = ever_made(ethogram, windows)
         trials = np.repeat(larvae[:, :, None], counts.shape[-1], axis=2)
     else:
@@ -117,7 +121,7 @@ def make_profiles(units: Sufficient, pool: Sufficient, options: Options) -> Made
     """
     contrast = units.counts.shape[1] == 2
     rows, scaling = None, {}
-    if options.transitions == "ever":
+    if options.transitions in EVER:
         transition = _ever_profile(units, pool)
     else:
         total = pool.counts.sum(axis=0)

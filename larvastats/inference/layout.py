@@ -13,15 +13,19 @@ from numpy.typing import NDArray
 from larvastats.errors import DataError, UsageError
 from larvastats.inference import linetest
 from larvastats.inference.covariates import covariate_matrix, without_covariates
+from larvastats.inference.crosses import vial_component
 from larvastats.inference.design import Design, make_design
 from larvastats.inference.features import Made, Sufficient, count_units, make_profiles
-from larvastats.inference.options import Options
+from larvastats.inference.options import NO_VIAL, Options
 from larvastats.inference.outcome import LineTask
 from larvastats.inference.plans import Budget
 from larvastats.inference.quality import quality_notes, recording_quality
 from larvastats.inference.setting import Setting
 from larvastats.protocol import Window, default_window, windows
 from larvastats.protocol import contrast as parse_contrast
+
+TAIL = 1000
+"""Smallest possible p-values that a line keeps for a correction over lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,8 @@ def lay_out(
     quality = recording_quality(setting.ethogram)
     z = covariate_matrix(setting.ethogram.assays, options.covariates)
     dimension = dimensions(counted, {c for c in pairs.values() if c is not None})
+    tail = TAIL if options.correction == "maxt" else 0
+    budget = Budget(options.resamples, options.seed, tail=tail, memory=options.memory)
     tasks, rows = [], []
     for genotype, control in pairs.items():
         row = _identity(counted, genotype, control)
@@ -126,9 +132,11 @@ def lay_out(
         if control is None:
             row["note"] = f"no control with the effector {row['effector']}"
             continue
-        design, unused = _design(counted, genotype, control)
+        design, unused = _design(counted, genotype, control, options.variance)
         row |= _sizes(counted, design)
         row["note"] = _design_note(design, unused, quality_notes(quality, design))
+        if design.by_plate and not design.reason:
+            row["note"] = "; ".join(part for part in (NO_VIAL, row["note"]) if part)
         u = design.units
         features = tuple(x[u] for x in made.features)
         if options.covariates and not design.reason:
@@ -145,7 +153,7 @@ def lay_out(
             options.transitions,
             dimension[control],
             options.row_weights,
-            Budget(options.resamples, options.seed),
+            budget,
             options.bootstrap,
             options.statistic == "g",
         )
@@ -178,6 +186,28 @@ def dimensions(counted: Counted, controls: set[str]) -> dict[str, float]:
     return out
 
 
+def vial_note(counted: Counted, options: Options, kind: str) -> str:
+    """Say where the assays show effects of the vial that the test takes for none.
+
+    Parameters
+    ----------
+    counted : Counted
+    options : Options
+    kind : {'relabel', 'F'}
+        The p-value that ranks.
+    """
+    setting, by_plate = counted.setting, options.variance == "plate"
+    exposed = setting.unit == "assay" and (by_plate or kind == "relabel")
+    if setting.dates is None or not exposed:
+        return ""
+    known = np.array([d is not None for d in setting.dates]) & counted.usable
+    if not known.any():
+        return ""
+    genotype = pd.factorize(setting.ethogram.assays["genotype"])[0][known]
+    date = pd.factorize(np.array([str(d) for d in setting.dates]))[0][known]
+    return vial_component(counted.made.features[0][known], genotype, date).sentence(by_plate)
+
+
 def _groups(setting: Setting) -> NDArray[np.int64]:
     """Genotype (x date) of every assay: within these, assays are replicates."""
     key = setting.ethogram.assays["genotype"].astype("str")
@@ -186,12 +216,12 @@ def _groups(setting: Setting) -> NDArray[np.int64]:
     return pd.factorize(key)[0].astype(np.int64)
 
 
-def _design(counted: Counted, genotype: str, control: str) -> tuple[Design, int]:
+def _design(counted: Counted, genotype: str, control: str, variance: str) -> tuple[Design, int]:
     """Lay out one comparison; where it allows no test, keep all assays to be described."""
     line, other = counted.setting.rows(genotype), counted.setting.rows(control)
     unused = int((~counted.usable[line]).sum())
     line, other = line[counted.usable[line]], other[counted.usable[other]]
-    design = make_design(line, other, counted.setting.dates)
+    design = make_design(line, other, counted.setting.dates, variance)
     if design.reason:
         everyone = make_design(line, other, None)
         design = replace(everyone, reason=design.reason, dated=design.dated)

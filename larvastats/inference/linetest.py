@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,8 +55,9 @@ def statistics(labels: NDArray[np.bool_], data: LineData) -> Mapping[str, Array]
     ``welch`` is ``|xbar_L - xbar_C|^2 / (s_L^2/m + s_C^2/M)`` without dates (the multivariate
     Welch statistic of Alekseyenko 2016, Bioinformatics 32:3552, whose studentisation keeps its size
     under unequal variances: Chung & Romano 2013, Ann. Stat. 41:484), and the date-level
-    ``|Dbar|^2 / V`` with dates. ``hellinger``, ``js`` and ``kl`` put the squared divergence of the
-    mean rows over the same variance.
+    ``|Dbar|^2 / V`` with dates; V comes from the dates' differences or, on request, from plates
+    within dates. ``hellinger``, ``js`` and ``kl`` put the squared divergence of the mean rows over
+    the same variance.
 
     Parameters
     ----------
@@ -69,6 +70,8 @@ def statistics(labels: NDArray[np.bool_], data: LineData) -> Mapping[str, Array]
     mapping of str to ndarray, shape (relabelling,)
     """
     moments = _dated_moments if data.design.dated else _free_moments
+    if data.design.by_plate:
+        moments = _plate_moments
     distance, variance = moments(labels, data)
     out = {"welch": _ratio(distance, variance)}
     if data.rows is not None:
@@ -108,6 +111,54 @@ def _dated_moments(labels: NDArray[np.bool_], data: LineData) -> tuple[Array, Ar
     away = ((difference - mean[:, None]) ** 2).sum(axis=2)
     n = data.design.n_blocks
     return (mean**2).sum(axis=1), n / (n - 1) * (away @ w**2)
+
+
+def _plate_moments(labels: NDArray[np.bool_], data: LineData) -> tuple[Array, Array]:
+    """Squared weighted mean of the dates' differences and its variance from plates within dates."""
+    design, sizes = data.design, tuple(data.design.sizes)
+    shift = np.zeros((len(labels), data.x.shape[1]))
+    variance = np.zeros(len(labels))
+    for b, (weight, factors) in enumerate(zip(date_weights(design), plate_factors(sizes),
+                                              strict=True)):  # fmt: skip
+        here = design.block == b
+        x = data.x[here] - data.x[here].mean(axis=0)
+        norms, means = (x**2).sum(axis=1), []
+        for member, factor in zip((labels[:, here], ~labels[:, here]), factors, strict=True):
+            side = member.astype(np.float64)
+            n = side.sum(axis=1)
+            mean = side @ x / n[:, None]
+            means.append(mean)
+            variance += factor * (side @ norms - n * (mean**2).sum(axis=1))
+        shift += weight * (means[0] - means[1])
+    return (shift**2).sum(axis=1), np.clip(variance, 0.0, None)
+
+
+def plate_factors(sizes: Sequence[tuple[int, int]]) -> Array:
+    """Return what sums of squares within dates count for in the variance, shape (date, side).
+
+    ``V = sum_d w_d^2 (s_L,d^2 / m_d + s_C,d^2 / M_d)`` with ``s^2 = SS / (n - 1)``: Welch's
+    variance within strata. A side with a single plate on a date has no variance there: it takes the
+    one pooled over the other dates of that side, or of the other side if it has none anywhere. V is
+    linear in the sums of squares for all that; these are its coefficients, the line first.
+
+    Parameters
+    ----------
+    sizes : sequence of (int, int)
+        Plates (line, control) of every date; somewhere a side has two.
+    """
+    n = np.array(sizes, dtype=np.float64)
+    w = n.prod(axis=1) / n.sum(axis=1)
+    square = (w / w.sum()) ** 2
+    spare = n - 1
+    many = spare > 0
+    factors = np.zeros(n.shape)
+    np.divide(square[:, None], n * spare, out=factors, where=many)
+    pooled = spare.sum(axis=0)
+    for side in (0, 1):
+        single = float(square[~many[:, side]].sum())
+        lender = side if pooled[side] > 0 else 1 - side
+        factors[many[:, lender], lender] += single / pooled[lender]
+    return factors
 
 
 def date_weights(design: Design) -> Array:
@@ -178,9 +229,11 @@ def _softened(p: Array, q: Array, data: LineData, seen: NDArray[np.bool_]) -> tu
 def degrees_of_freedom(data: LineData) -> float:
     """Return the replicates' degrees of freedom behind the variance of the observed statistic.
 
-    With dates, ``1 / sum w^2 - 1``: dates minus one where they weigh the same. Without, Welch and
-    Satterthwaite's number from the two traces.
+    With dates, ``1 / sum w^2 - 1``: dates minus one where they weigh the same. Without, and with
+    the variance of plates within dates, Welch and Satterthwaite's number from the traces.
     """
+    if data.design.by_plate:
+        return _plate_df(data)
     if data.design.dated:
         return float(1 / (date_weights(data.design) ** 2).sum() - 1)
     parts = []
@@ -191,6 +244,21 @@ def degrees_of_freedom(data: LineData) -> float:
     if total <= 0:
         return float("nan")
     return float(total**2 / sum(v**2 / df for v, df in parts))
+
+
+def _plate_df(data: LineData) -> float:
+    """Welch and Satterthwaite's number for a sum over dates and sides."""
+    design = data.design
+    total = shaky = 0.0
+    for b, factors in enumerate(plate_factors(tuple(design.sizes))):
+        here = design.block == b
+        for group, factor in zip((here & design.is_line, here & ~design.is_line), factors,
+                                 strict=True):  # fmt: skip
+            x, df = data.x[group], int(group.sum()) - 1
+            if df > 0:
+                part = float(factor * ((x - x.mean(axis=0)) ** 2).sum())
+                total, shaky = total + part, shaky + part**2 / df
+    return total**2 / shaky if shaky > 0 else float("nan")
 
 
 def dimension(x: Array, groups: NDArray[np.int64], controls: NDArray[np.bool_]) -> float:

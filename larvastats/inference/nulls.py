@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
@@ -44,6 +44,9 @@ class Tested:
         Whether the relabellings were enumerated.
     n_resamples : int
         Relabellings behind the main p-value.
+    attainable : dict of str to ndarray
+        The smallest p-values that the line could have had (`Budget.tail` of them), by statistic;
+        empty where its relabellings were sampled.
     """
 
     statistic: dict[str, float]
@@ -53,17 +56,20 @@ class Tested:
     df: float
     exact: bool
     n_resamples: int
+    attainable: dict[str, Array] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Tally:
-    """How many relabellings were at least as extreme, of how many."""
+    """How many relabellings were at least as extreme, of how many; and the `keep` largest."""
 
     observed: float
+    keep: int = 0
     extreme: int = 0
     total: int = 0
     top: float = -np.inf
     tops: int = 0
+    largest: Array = field(default_factory=lambda: np.zeros(0))
 
     def add(self, null: Array) -> None:
         """Count a block of relabelled statistics."""
@@ -75,6 +81,9 @@ class Tally:
             self.tops = self.tops if self.top >= top * (1 - pvalues.TIE) else 0
             self.top = top
         self.tops += int((null >= self.top * (1 - pvalues.TIE)).sum())
+        if self.keep:
+            both = np.concatenate([self.largest, null])
+            self.largest = np.partition(both, max(len(both) - self.keep, 0))[-self.keep :]
 
     def p(self, exact: bool) -> float:
         """Return the p-value (Phipson & Smyth 2010)."""
@@ -85,6 +94,10 @@ class Tally:
     def floor(self, exact: bool) -> float:
         """Return the smallest p-value that the plan can give."""
         return self.tops / self.total if exact else 1 / (1 + self.total)
+
+    def attainable(self, exact: bool) -> Array:
+        """Return the smallest p-values that an enumerated plan can give."""
+        return pvalues.smallest_p(self.largest, self.total) if exact else np.zeros(0)
 
 
 def test_lines(
@@ -113,11 +126,13 @@ def test_lines(
         p_f = pvalues.p_f(tally.observed, f1, df) if len(own) == 1 else NAN
         statistic = {"main": tally.observed}
         p, floor = {"main": tally.p(exact)}, {"main": tally.floor(exact)}
+        attainable = {"main": tally.attainable(exact)}
         if data.rows is not None:
             for name, one in _divergence_tallies(data, budget).items():
                 statistic[name] = one.observed
                 p[name], floor[name] = one.p(exact), one.floor(exact)
-        out.append(Tested(statistic, p, floor, p_f, df, exact, tally.total))
+                attainable[name] = one.attainable(exact)
+        out.append(Tested(statistic, p, floor, p_f, df, exact, tally.total, attainable))
     return out
 
 
@@ -129,7 +144,7 @@ def _main(
     scales = [[float(part.mean()) or 1.0 for part in parts] for parts in null]
     tallies = []
     for data, own, parts, scale in zip(lines, features, null, scales, strict=True):
-        tally = Tally(_observed(data, own, scale))
+        tally = Tally(_observed(data, own, scale), budget.tail)
         tally.add(_joined(parts, scale))
         tallies.append(tally)
     if exact or budget.resamples < REFINE_FROM:
@@ -175,9 +190,14 @@ def _free_null(lines, features, budget, stage):  # type: ignore[no-untyped-def]
     plan = plans.free_plan(design.n_line, design.n_control, budget, stage)
     by_feature = []
     for f in range(len(features[0])):
-        shared = SharedControls(plan, features[0][f][~design.is_line])
+        controls = features[0][f][~design.is_line]
         own = np.stack([x[f][d.design.is_line] for x, d in zip(features, lines, strict=True)])
-        by_feature.append(shared.null(own))
+        numbers = controls.shape[1] + 3 * plan.chosen.shape[1] + len(lines)
+        parts = [
+            SharedControls(plan.part(some), controls).null(own)
+            for some in budget.slices(len(plan.chosen), numbers)
+        ]
+        by_feature.append(np.concatenate(parts, axis=1))
     return plan.exact, [[part[i] for part in by_feature] for i in range(len(lines))]
 
 
@@ -189,7 +209,7 @@ def _dated_null(lines, features, budget, stage):  # type: ignore[no-untyped-def]
             [_plain_null(data, x, budget, stage) for x in own]
             for data, own in zip(lines, features, strict=True)
         ]
-    geometry = _geometry(sizes, budget, stage)
+    geometry = _geometry(sizes, budget, stage, lines[0].design.by_plate)
     out = []
     for data, own in zip(lines, features, strict=True):
         members = plans.date_members(data.design)
@@ -198,11 +218,13 @@ def _dated_null(lines, features, budget, stage):  # type: ignore[no-untyped-def]
 
 
 @lru_cache(maxsize=4)
-def _geometry(sizes: tuple[tuple[int, int], ...], budget: Budget, stage: int) -> DatedGeometry:
+def _geometry(
+    sizes: tuple[tuple[int, int], ...], budget: Budget, stage: int, by_plate: bool
+) -> DatedGeometry:
     """Keep the index arrays of the latest plans: lines of one shape share them."""
     plan = plans.dated_plan(sizes, budget, stage)
     assert plan is not None
-    return DatedGeometry(plan)
+    return DatedGeometry(plan, linetest.plate_factors(sizes) if by_plate else None, budget)
 
 
 def _plain_labels(design: Design, budget: Budget, stage: int) -> Iterator[NDArray[np.bool_]]:
@@ -222,7 +244,7 @@ def _plain_null(data: LineData, x: Array, budget: Budget, stage: int) -> Array:
 def _divergence_tallies(data: LineData, budget: Budget) -> dict[str, Tally]:
     """Tallies of the studentised divergences on the same plan."""
     observed = linetest.statistics(data.design.is_line[None], data)
-    tallies = {name: Tally(float(observed[name][0])) for name in DIVERGENCES}
+    tallies = {name: Tally(float(observed[name][0]), budget.tail) for name in DIVERGENCES}
     if data.design.dated and plans.dated_plan(tuple(data.design.sizes), budget) is None:
         for labels in _plain_labels(data.design, budget, 0):
             null = linetest.statistics(labels, data)
@@ -251,8 +273,8 @@ def _free_rows(data: LineData, budget: Budget) -> Iterator[tuple[Array, Array, A
     x = data.x[order] - data.x.mean(axis=0)
     norms, grand = (x**2).sum(axis=1), rows.sum(axis=0)
     k, r = plan.chosen.shape[1], len(order) - plan.chosen.shape[1]
-    for start in range(0, len(plan.chosen), SLICE):
-        chosen = plan.chosen[start : start + SLICE]
+    for some in _some(budget, len(plan.chosen), k * (rows.shape[1] + x.shape[1])):
+        chosen = plan.chosen[some]
         drawn, sums, norm = (v[chosen].sum(axis=1) for v in (rows, x, norms))
         square = (sums**2).sum(axis=1)
         # the profiles sum to zero over all units, so the rest sums to minus the drawn
@@ -269,17 +291,24 @@ def _dated_rows(data: LineData, budget: Budget) -> Iterator[tuple[Array, Array, 
     assert plan is not None
     members = plans.date_members(design)
     rows = data.rows.reshape(len(design.units), -1)  # type: ignore[union-attr]
-    geometry = _geometry(plan.sizes, budget, 0)
+    geometry = _geometry(plan.sizes, budget, 0, design.by_plate)
     _, variance = geometry.null([data.x[m] for m in members])
     weights = date_weights(design)
     tables = []
     for (m, c), ways, units in zip(plan.sizes, plan.subsets, members, strict=True):
         line = ways.astype(np.float64) @ rows[units]
         tables.append((line / m, (rows[units].sum(axis=0) - line) / c))
-    for start in range(0, len(plan.choice), SLICE):
-        choice = plan.choice[start : start + SLICE]
+    for some in _some(budget, len(plan.choice), 4 * rows.shape[1]):
+        choice = plan.choice[some]
         p, q = (
             sum(weights[d] * tables[d][side][choice[:, d]] for d in range(len(tables)))
             for side in (0, 1)
         )
-        yield p, q, variance[start : start + SLICE]
+        yield p, q, variance[some]
+
+
+def _some(budget: Budget, total: int, numbers: int) -> Iterator[slice]:
+    """Cut a plan so that a piece fits in memory, and in any case into pieces of SLICE."""
+    for piece in budget.slices(total, numbers):
+        for start in range(piece.start, min(piece.stop, total), SLICE):
+            yield slice(start, min(start + SLICE, piece.stop))

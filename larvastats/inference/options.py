@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from larvastats.errors import UsageError
 from larvastats.inference.multiplicity import CORRECTIONS
+from larvastats.inference.plans import MEMORY
 
 STATISTICS = {
     "welch": "studentised distance of transition profiles",
@@ -21,12 +22,19 @@ STATISTICS = {
 WITH_F = ("welch", "occupancy", "dwell")
 """Statistics that are one studentised distance of profiles: those have an F approximation."""
 
-TRANSITIONS = ("jump", "frame", "ever")
+TRANSITIONS = ("jump", "frame", "ever", "ever-action")
+EVER = ("ever", "ever-action")
+"""Ways to count larvae instead of transitions: no rows of probabilities, no divergences."""
+
 NULLS = ("auto", "relabel", "F")
+VARIANCES = ("date", "plate")
+NO_VIAL = "variance of plates within dates: assumes no vial effect"
+"""What a result with ``variance='plate'`` says of itself."""
 CORRECTION_TEXT = {
     "bh": "Benjamini-Hochberg q <=",
     "by": "Benjamini-Yekutieli q <=",
     "bonferroni": "Bonferroni-adjusted p <=",
+    "maxt": "Westfall-Young-adjusted p <=",
     "none": "uncorrected p <=",
 }
 
@@ -47,6 +55,8 @@ class Options:
     seed: int = 0
     covariates: tuple[str, ...] = ()
     sesoi: float | None = None
+    variance: str = "date"
+    memory: int = MEMORY
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense, in one sentence."""
@@ -54,6 +64,7 @@ class Options:
         _one_of("transitions", self.transitions, TRANSITIONS)
         _one_of("null", self.null, NULLS)
         _one_of("correction", self.correction, CORRECTIONS)
+        _one_of("variance", self.variance, VARIANCES)
         _one_of("row_weights", self.row_weights, ("uniform", "occupancy"))
         if not 0 < self.alpha < 1:
             raise UsageError(f"alpha must lie between 0 and 1, but is {self.alpha!r}.")
@@ -61,6 +72,8 @@ class Options:
             raise UsageError(f"resamples must be at least 99, but is {self.resamples!r}.")
         if self.bootstrap < 0:
             raise UsageError(f"bootstrap must not be negative, but is {self.bootstrap!r}.")
+        if self.memory < 1:
+            raise UsageError(f"memory must be at least 1 MiB, but is {self.memory!r}.")
         if self.sesoi is not None and not 0 < self.sesoi < 1:
             raise UsageError(
                 f"sesoi must be a Hellinger distance between 0 and 1, but is {self.sesoi!r}."
@@ -72,16 +85,29 @@ class Options:
             )
         if self.seed < 0:
             raise UsageError(f"seed must be a whole number from 0 up, but is {self.seed!r}.")
+        if self.null == "F" and self.correction == "maxt":
+            raise UsageError(
+                "the correction 'maxt' is made of each line's relabellings, and null='F' has none; "
+                "use null='relabel', or correct F by bonferroni, bh or by."
+            )
         if self.null == "F" and self.statistic not in WITH_F:
             raise UsageError(
                 f"there is an F approximation for {', '.join(WITH_F)}, but not for "
                 f"{self.statistic!r}; use null='relabel'."
             )
-        if self.transitions == "ever" and self.statistic in ("hellinger", "js", "kl", "g"):
+        if self.transitions in EVER and self.statistic in ("hellinger", "js", "kl", "g"):
             raise UsageError(
-                f"the statistic {self.statistic!r} needs rows of probabilities, and 'ever' counts "
-                "larvae; use welch, or transitions='jump'."
+                f"the statistic {self.statistic!r} needs rows of probabilities, and "
+                f"{self.transitions!r} counts larvae; use welch, or transitions='jump'."
             )
+
+
+def statistic_text(options: Options) -> str:
+    """Say what the statistic measures."""
+    if options.statistic == "welch" and options.transitions in EVER:
+        what = "make a transition" if options.transitions == "ever" else "do an action"
+        return f"studentised distance of fractions of larvae that ever {what}"
+    return STATISTICS[options.statistic]
 
 
 def _one_of(name: str, value: str, allowed: Sequence[str]) -> None:

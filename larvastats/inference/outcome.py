@@ -39,7 +39,7 @@ class LineTask:
         In the (first) window.
     trials : ndarray of int, shape (unit, from)
         What each count is out of: departures, or larvae under ``ever``.
-    kind : {'jump', 'frame', 'ever'}
+    kind : {'jump', 'frame', 'ever', 'ever-action'}
     f1 : float
         Effective dimension of the first profile.
     weighting : {'uniform', 'occupancy'}
@@ -100,6 +100,8 @@ class LineOutcome:
     z : ndarray, shape (from, to)
     empty_rows : int
         States that one side or both never left.
+    attainable : dict of str to ndarray
+        Smallest possible p-values by statistic, where they were asked for.
     """
 
     statistic: dict[str, float]
@@ -114,6 +116,7 @@ class LineOutcome:
     pseudo_95: float
     z: Array
     empty_rows: int
+    attainable: dict[str, Array]
 
 
 def batches(tasks: Sequence[LineTask]) -> list[list[int]]:
@@ -153,6 +156,7 @@ def _with_g(task: LineTask, tested: Tested) -> Tested:
         floor=tested.floor | {"main": g.floor},
         p_f=NAN,
         n_resamples=g.n,
+        attainable=tested.attainable | {"main": g.attainable},
     )
 
 
@@ -193,6 +197,7 @@ def _outcome(task: LineTask, tested: Tested) -> LineOutcome:
         *_described(task, line, control, tested.df),
         z,
         int(empty),
+        tested.attainable,
     )
 
 

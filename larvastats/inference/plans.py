@@ -6,6 +6,7 @@ and so the same p-value, alone or among a thousand others.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
@@ -22,6 +23,10 @@ MAX_PER_DATE = 4096
 """Dates with more ways to choose the line's assays are not tabulated."""
 
 
+MEMORY = 512
+"""MiB for the tables of one batch of lines."""
+
+
 @dataclass(frozen=True, slots=True)
 class Budget:
     """How many relabellings to make, and when to make them all.
@@ -33,11 +38,25 @@ class Budget:
     seed : int
     most : int
         Designs with at most this many relabellings are enumerated.
+    tail : int
+        How many of the smallest possible p-values of an enumerated design to report, for
+        corrections over lines.
+    memory : int
+        MiB that the tables behind the relabellings of one batch of lines may take; results do not
+        depend on it.
     """
 
     resamples: int = 10_000
     seed: int = 0
     most: int = MAX_ENUMERATION
+    tail: int = 0
+    memory: int = MEMORY
+
+    def slices(self, total: int, numbers: int) -> Iterator[slice]:
+        """Cut `total` relabellings, each of so many numbers, into pieces that fit in memory."""
+        step = max(1, min(total, (self.memory << 20) // (8 * max(numbers, 1))))
+        for start in range(0, total, step):
+            yield slice(start, start + step)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +76,10 @@ class FreePlan:
     n_line: int
     n_control: int
     exact: bool
+
+    def part(self, some: slice) -> FreePlan:
+        """Return some of the relabellings."""
+        return FreePlan(self.chosen[some], self.n_line, self.n_control, self.exact)
 
     def labels(self) -> NDArray[np.bool_]:
         """Return the plan as labels, shape (relabelling, unit), True = line."""

@@ -19,12 +19,13 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class PooledTest:
-    """A statistic of pooled counts, with its p-value, floor and number of relabellings."""
+    """A statistic of pooled counts: p-value, floor, relabellings, smallest possible p-values."""
 
     statistic: float
     p: float
     floor: float
     n: int
+    attainable: Array
 
 
 def g_statistic(line: Array, control: Array) -> Array:
@@ -77,7 +78,8 @@ def test(name: str, design: Design, counts: NDArray[np.number], budget: Budget) 
     null = resampling.null_distribution(plan, statistics)[name]
     observed = float(statistics(design.is_line[None])[name][0])
     p = pvalues.p_relabel(observed, null, exact)
-    return PooledTest(observed, p, pvalues.floor_of(null, exact), len(null))
+    tail = pvalues.smallest_p(null, len(null))[: budget.tail] if exact else np.zeros(0)
+    return PooledTest(observed, p, pvalues.floor_of(null, exact), len(null), tail)
 
 
 def _log_likelihood(counts: Array) -> Array:

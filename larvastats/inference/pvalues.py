@@ -41,6 +41,24 @@ def floor_of(null: NDArray[np.float64], exact: bool) -> float:
     return 1 / (1 + len(null))
 
 
+def smallest_p(largest: NDArray[np.float64], total: int) -> NDArray[np.float64]:
+    """Return the p-values that an enumeration can give, from its largest statistics; ascending.
+
+    Parameters
+    ----------
+    largest : ndarray
+        The largest of the `total` statistics, in any order; ties that may go on below them are left
+        out.
+    total : int
+    """
+    value = np.sort(largest)[::-1]
+    # the last of a run of ties has their p-value; statistics this close are one
+    ends = np.flatnonzero(value[1:] < value[:-1] * (1 - TIE)) + 1
+    if len(value) == total and total:
+        ends = np.append(ends, total)
+    return np.asarray(ends / total, dtype=np.float64)
+
+
 def effective_dimension(residuals: NDArray[np.float64], df: int) -> float:
     """Estimate ``f1 = tr(Sigma)^2 / tr(Sigma^2)`` without bias in numerator and denominator.
 

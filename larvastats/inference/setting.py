@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 
 from larvastats.errors import DataError, UsageError
 from larvastats.ethogram import Ethogram
+from larvastats.inference.crosses import crosses_as_units, has_crosses
 from larvastats.protocol import Protocol, canonical_protocol, match_protocol, parse_protocol
+
+UNITS = ("auto", "assay", "cross", "larva")
 
 DEFAULT_CONTROL = "FCF_attP2_1500062"
 """The line that carries the empty driver's landing site: the field's usual control."""
@@ -30,12 +33,15 @@ class Setting:
     dates : ndarray of object, shape (assay,), or None
         None when blocks are switched off or no assay has a date.
     notes : tuple of str
+    unit : {'assay', 'cross', 'larva'}
+        What a row of the assay table is.
     """
 
     ethogram: Ethogram
     protocol: Protocol
     dates: NDArray[np.object_] | None
     notes: tuple[str, ...] = field(default=())
+    unit: str = "assay"
 
     def rows(self, genotype: str) -> NDArray[np.int64]:
         """Return rows of the assay table of one genotype."""
@@ -59,9 +65,11 @@ def make_setting(
         Name or unique beginning; may be left out when there is one or none.
     gap : {'period', 'pause'}, optional
         How to read the last number of a stimulus.
-    unit : {'assay', 'larva'}
-        What is exchanged. Larvae of a plate are not independent: ``larva`` is for sources without
-        plates, and comes with a warning.
+    unit : {'assay', 'auto', 'cross', 'larva'}
+        What is exchanged. Plates of one cross share its vial: ``cross`` pools them into one unit,
+        ``auto`` does so wherever the column ``cross`` names crosses of several plates. Larvae of a
+        plate are not independent: ``larva`` is for sources without plates, and comes with a
+        warning.
     block : {'date', 'none'}
         Within what units are exchanged.
 
@@ -70,12 +78,17 @@ def make_setting(
     UsageError
         Unknown or ambiguous arguments.
     """
-    choices = (("unit", unit, ("assay", "larva")), ("block", block, ("date", "none")))
+    choices = (("unit", unit, UNITS), ("block", block, ("date", "none")))
     for name, value, allowed in choices:
         if value not in allowed:
             raise UsageError(f"{name} must be {' or '.join(allowed)}, but is {value!r}.")
     ethogram, text = choose_protocol(ethogram, protocol)
     notes: list[str] = []
+    if unit == "auto":
+        unit = "cross" if has_crosses(ethogram) else "assay"
+    if unit == "cross":
+        ethogram, note = _crosses(ethogram)
+        notes.append(note)
     if unit == "larva":
         ethogram = larvae_as_units(ethogram)
         notes.append(
@@ -91,7 +104,19 @@ def make_setting(
             dates = None
             notes.append("no assay has a date: one block, assays exchange freely")
     parsed = parse_protocol(text, gap=gap)  # type: ignore[arg-type]
-    return Setting(ethogram, parsed, dates, tuple(notes))
+    return Setting(ethogram, parsed, dates, tuple(notes), unit)
+
+
+def _crosses(ethogram: Ethogram) -> tuple[Ethogram, str]:
+    if "cross" not in ethogram.assays:
+        have = ", ".join(map(str, ethogram.assays.columns))
+        raise UsageError(f"unit='cross' needs a column 'cross' of the assays; there are {have}.")
+    pooled = crosses_as_units(ethogram)
+    n, m = len(ethogram.assays), len(pooled.assays)
+    return pooled, (
+        f"unit is the cross: {n} plates pooled into {m} crosses of one genotype and date, because "
+        "plates of one vial are not independent (unit='assay' exchanges plates)"
+    )
 
 
 def choose_protocol(ethogram: Ethogram, query: str | None) -> tuple[Ethogram, str]:

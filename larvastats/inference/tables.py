@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from larvastats.inference import linetest
 from larvastats.inference.layout import Counted
+from larvastats.inference.multiplicity import smallest_adjusted
 from larvastats.inference.options import WITH_F, Options
 from larvastats.inference.outcome import NAN, LineOutcome, LineTask
 
@@ -74,6 +75,35 @@ def with_floor(row: Mapping[str, Any], options: Options) -> str:
     return "; ".join(parts)
 
 
+def attainable(
+    by_name: Mapping[str, tuple[LineTask, LineOutcome]], row: Mapping[str, Any], options: Options
+) -> NDArray[np.float64]:
+    """Return the smallest p-values that a row's line could have had; empty where unknown."""
+    if row["genotype"] not in by_name:
+        return np.zeros(0)
+    _, outcome = by_name[row["genotype"]]
+    return outcome.attainable.get(main_name(options.statistic), np.zeros(0))
+
+
+def correction_floor(by_name: Mapping[str, tuple[LineTask, LineOutcome]], options: Options) -> str:
+    """Say where a step-down correction cannot reject any line, whatever is seen."""
+    if options.correction != "maxt":
+        return ""
+    name = main_name(options.statistic)
+    tested = [o for _, o in by_name.values() if not np.isnan(o.floor[name])]
+    if not tested:
+        return ""
+    floors = np.array([o.floor[name] for o in tested])
+    least = smallest_adjusted([o.attainable[name] for o in tested], floors)
+    if least <= options.alpha:
+        return ""
+    return (
+        f"smallest possible adjusted p is {least:.3g}: over {len(tested)} lines of this design "
+        f"maxt cannot reject at {options.alpha:g}; more plates or dates can, or another correction "
+        "of null='F'"
+    )
+
+
 def top_cell(counted: Counted, task: LineTask, outcome: LineOutcome) -> dict[str, Any]:
     """Name the transition that differs most, with its signed difference of probabilities."""
     states = counted.states
@@ -85,7 +115,7 @@ def top_cell(counted: Counted, task: LineTask, outcome: LineOutcome) -> dict[str
         return {"top_transition": None, "top_difference": NAN}
     i, j = np.unravel_index(int(np.nan_to_num(score).argmax()), score.shape)
     return {
-        "top_transition": f"{states[i]}->{states[j]}",
+        "top_transition": states[i] if task.kind == "ever-action" else f"{states[i]}->{states[j]}",
         "top_difference": float(difference[i, j]),
     }
 
@@ -139,7 +169,10 @@ def line_cells(
         first = w == 0
         z = outcome.z if first else blank
         p = p_adjusted if first and p_adjusted is not None else blank
-        parts.append(cells(counted.states, sides[0], sides[1], row, window.name, z, p))
+        own = cells(counted.states, sides[0], sides[1], row, window.name, z, p)
+        if task.kind == "ever-action":  # single actions: the diagonal
+            own = {name: column[:: len(counted.states) + 1] for name, column in own.items()}
+        parts.append(own)
     return parts
 
 

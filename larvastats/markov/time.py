@@ -28,6 +28,32 @@ def time_in_states(ethogram: Ethogram, windows: Sequence[Window]) -> NDArray[np.
     return np.ascontiguousarray(out.reshape(len(windows), -1, k).swapaxes(0, 1))
 
 
+def ever_done(
+    ethogram: Ethogram, windows: Sequence[Window]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Count larvae that do each action at any moment of each window.
+
+    Returns
+    -------
+    done : ndarray of int64, shape (assay, window, state)
+    larvae : ndarray of int64, shape (assay, window)
+        Larvae tracked at any moment of the window.
+    """
+    k, assay = ethogram.n_states, ethogram.larvae["assay_index"].to_numpy(np.int64)
+    own = ethogram.larva_index * np.int64(k) + ethogram.state
+    done = np.zeros((len(windows), len(ethogram.assays) * k), dtype=np.int64)
+    seen = np.zeros((len(ethogram.assays), len(windows)), dtype=np.int64)
+    for w, window in enumerate(windows):
+        inside = np.zeros(ethogram.n_bouts, dtype=bool)
+        for low, high in window.intervals:
+            inside |= (ethogram.t_start < high) & (ethogram.t_stop > low)
+        once = np.unique(own[inside])
+        done[w] = np.bincount(assay[once // k] * k + once % k, minlength=done.shape[1])
+        tracked = np.unique(ethogram.larva_index[inside])
+        seen[:, w] = np.bincount(assay[tracked], minlength=len(seen))
+    return np.ascontiguousarray(done.reshape(len(windows), -1, k).swapaxes(0, 1)), seen
+
+
 def ever_made(
     ethogram: Ethogram, windows: Sequence[Window]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -28,7 +28,12 @@ def probabilities(counts: NDArray[np.number]) -> NDArray[np.float64]:
 
 
 def possible_cells(n_states: int, kind: str) -> NDArray[np.bool_]:
-    """Return which cells can occur, shape (from, to): under ``jump`` all but the diagonal."""
+    """Return which cells can occur, shape (from, to): under ``jump`` all but the diagonal.
+
+    ``ever-action`` counts single actions, in the diagonal.
+    """
+    if kind == "ever-action":
+        return np.eye(n_states, dtype=bool)
     possible = np.ones((n_states, n_states), dtype=bool)
     if kind == "jump":
         np.fill_diagonal(possible, False)

@@ -16,6 +16,7 @@ from larvastats.plot import style
 from larvastats.plot.fields import HasTransitions, HasWindows, matrix, numbers, words
 from larvastats.plot.panels import Panel, diverging, draw_panels, sequential
 
+EVER = ("ever", "ever-action")
 MOST_WINDOWS, WINDOWS_PER_ROW = 12, 4
 NO_BREAK = "\N{NO-BREAK SPACE}"
 
@@ -146,7 +147,7 @@ def _unvisited(
 ) -> NDArray[np.bool_]:
     """Whether a row has no transition at all, shape (from,)."""
     gone = np.asarray(~np.isfinite(p).any(axis=1), dtype=bool)
-    if design.get("transitions") == "ever":
+    if design.get("transitions") in EVER:
         return gone  # larvae that could have and never did are a 0, not a gap
     counted = np.isfinite(n).any(axis=1) & (np.nansum(n, axis=1) == 0)
     return np.logical_or(gone, counted)
@@ -254,7 +255,10 @@ def _difference_text(
     tested = _tested_otherwise(rows, design)
     of = f" of the change {tested}" if tested else ""
     z = style.signed(float(cells.z[row, column]), 1)
-    cell = f"{cells.states[row]} → {cells.states[column]}, z = {z}".replace(" ", NO_BREAK)
+    name = f"{cells.states[row]} → {cells.states[column]}"
+    if design.get("transitions") == "ever-action":
+        name = cells.states[row]
+    cell = f"{name}, z = {z}".replace(" ", NO_BREAK)
     text = f"framed: largest |z|{of}, {cell}"
     if (cells.p_adjusted <= alpha).any():
         text += f"; bold: p ≤ {alpha:g} adjusted for all cells"
@@ -273,7 +277,7 @@ def _counts(rows: pd.DataFrame, design: Mapping[str, Any], assays: str, cells: s
     number = design.get(assays)
     if number is not None and not pd.isna(number):
         parts.append(style.plural(int(number), "assay"))
-    if design.get("transitions") != "ever" and np.isfinite(numbers(rows, cells)).any():
+    if design.get("transitions") not in EVER and np.isfinite(numbers(rows, cells)).any():
         parts.append(style.plural(round(float(np.nansum(numbers(rows, cells)))), "transition"))
     return ", ".join(parts)
 
@@ -293,12 +297,13 @@ def _title(rows: pd.DataFrame, design: Mapping[str, Any]) -> tuple[str, list[str
 def _kind(design: Mapping[str, Any]) -> str:
     kind = design.get("transitions")
     known = {"jump": "transitions between bouts", "frame": "transitions per frame",
-             "ever": "larvae that do it at least once"}  # fmt: skip
+             "ever": "larvae that do it at least once",
+             "ever-action": "larvae that do it at least once, by action"}  # fmt: skip
     return known.get(str(kind), "")
 
 
 def _amount(design: Mapping[str, Any]) -> str:
-    return "fraction of larvae" if design.get("transitions") == "ever" else "transition probability"
+    return "fraction of larvae" if design.get("transitions") in EVER else "transition probability"
 
 
 def _digits(design: Mapping[str, Any], blank: bool) -> int:

@@ -16,7 +16,7 @@ from larvastats.inference import calibration as cal
 from larvastats.inference import resampling
 from larvastats.inference.features import count_units
 from larvastats.inference.layout import Counted, count, dimensions
-from larvastats.inference.options import Options
+from larvastats.inference.options import NO_VIAL, Options
 from larvastats.inference.setting import find_controls, larvae_as_units, make_setting
 from larvastats.results import CalibrationResult
 from larvastats.verbs._open import open_source
@@ -39,6 +39,7 @@ def calibrate(
     contrast: str | None = None,
     gap: str | None = None,
     block: str = "date",
+    variance: str = "date",
     resamples: int = 2000,
     draws: int = 1000,
     seed: int = 0,
@@ -54,8 +55,8 @@ def calibrate(
 
     Parameters
     ----------
-    source, protocol, control, statistic, transitions, dt, window, contrast, gap, block, seed, \
-jobs, progress, **load
+    source, protocol, control, statistic, transitions, dt, window, contrast, gap, block, \
+variance, seed, jobs, progress, **load
         As in :func:`~larvastats.verbs.screen.screen`.
     resamples : int
         Relabellings of each pseudo-line where there are too many to enumerate.
@@ -72,9 +73,9 @@ jobs, progress, **load
         Too few controls to make one pseudo-line.
     """
     options = Options(statistic, transitions, dt, "auto", resamples, "none", 0.05, "uniform", 0,
-                      seed)  # fmt: skip
+                      seed, variance=variance)  # fmt: skip
     opened = open_source(source, progress=progress, **load)
-    setting = make_setting(opened.ethogram, protocol=protocol, gap=gap, block=block)
+    setting = make_setting(opened.ethogram, protocol=protocol, gap=gap, unit="auto", block=block)
     pairs = find_controls(setting.ethogram.assays, control)
     counted = count(setting, options, window, contrast)
     result = calibrate_counted(counted, pairs, options, draws, True, jobs, progress, opened.name)
@@ -159,11 +160,18 @@ def calibrate_counted(
             ),
         },
         seed=options.seed,
-        notes=() if has_cross else (
-            "no column 'cross': effects of the vial on all plates of a line and date cannot be "
-            "seen in controls",
-        ),
+        notes=_notes(has_cross, controls.dates is not None and options.variance == "plate"),
     )  # fmt: skip
+
+
+def _notes(has_cross: bool, by_plate: bool) -> tuple[str, ...]:
+    notes = [NO_VIAL] if by_plate else []
+    if not has_cross:
+        notes.append(
+            "no column 'cross': effects of the vial on all plates of a line and date cannot be "
+            "seen in controls"
+        )
+    return tuple(notes)
 
 
 def usual_control(pairs: Mapping[str, str | None]) -> str | None:

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from larvastats.errors import DataError, UsageError
 from larvastats.inference import cells, linetest, pvalues, resampling, tables
-from larvastats.inference.layout import Counted, count, lay_out
-from larvastats.inference.options import STATISTICS, Options, name_list
+from larvastats.inference.design import Design
+from larvastats.inference.layout import Counted, count, lay_out, vial_note
+from larvastats.inference.options import EVER, NO_VIAL, Options, name_list, statistic_text
 from larvastats.inference.outcome import LineOutcome, analyse_line, cell_p
 from larvastats.inference.prepare import paired_profiles
 from larvastats.inference.setting import find_controls, find_genotype, make_setting
@@ -33,8 +34,9 @@ def compare(
     transitions: str = "jump",
     dt: float = 0.1,
     gap: str | None = None,
-    unit: str = "assay",
+    unit: str = "auto",
     block: str = "date",
+    variance: str = "date",
     null: str = "auto",
     resamples: int = 10_000,
     alpha: float = 0.05,
@@ -60,8 +62,8 @@ def compare(
         A genotype, or a line with one effector.
     control : str, optional
         Likewise; without `windows` the usual control by default.
-    protocol, window, contrast, statistic, transitions, dt, gap, unit, block, null, resamples, \
-alpha, sesoi, covariates, row_weights, bootstrap, seed, progress
+    protocol, window, contrast, statistic, transitions, dt, gap, unit, block, variance, null, \
+resamples, alpha, sesoi, covariates, row_weights, bootstrap, seed, progress
         As in :func:`~larvastats.verbs.screen.screen`.
     windows : str or sequence of two str, optional
         ``'W1,W2'``: the change from W2 to W1.
@@ -79,7 +81,7 @@ alpha, sesoi, covariates, row_weights, bootstrap, seed, progress
     if genotype is None:
         raise UsageError("genotype is missing; name the genotype to compare.")
     options = Options(statistic, transitions, dt, null, resamples, "none", alpha, row_weights,
-                      bootstrap, seed, name_list(covariates), sesoi)  # fmt: skip
+                      bootstrap, seed, name_list(covariates), sesoi, variance)  # fmt: skip
     opened = open_source(source, progress=progress, **load)
     setting = make_setting(opened.ethogram, protocol=protocol, gap=gap, unit=unit, block=block)
     name = find_genotype(setting.ethogram.assays, genotype)
@@ -123,35 +125,43 @@ def _against_control(
     kind = pvalues.choose_null(floors, options.alpha, options.null, has_f)
     row |= tables.outcome_columns(outcome, options, kind) | tables.top_cell(counted, task, outcome)
     note = tables.with_floor(row, options)
+    vials = vial_note(counted, options, kind)
     p_cells = cell_p(task) if row["p_value"] <= options.alpha else None
     changed = tables.cell_table(tables.line_cells(counted, row, task, outcome, p_cells))
     units = tables.unit_table(counted, {genotype: (task, outcome)})
     place = " in change " if counted.is_contrast else " in "
     return HTest(
-        method=_title(options.statistic, kind, outcome, task.design.dated),
+        method=_title(options, kind, outcome, task.design),
         data_name=f"{genotype} and {control}{place}{counted.window_name} ({opened.name})",
         statistic={"T": row["statistic"]},
         parameter=_parameter(row),
         p_value=row["p_value"],
-        alternative="transition probabilities differ",
+        alternative=f"{_what(options)} differ",
         estimate=_estimate(row),
         conf_int=_limits(row["hellinger_low"], row["hellinger_high"]),
         null_value={} if counted.is_contrast else {"Hellinger distance": 0.0},
-        design=_design(counted, row, kind),
+        design=_design(counted, row, kind, options),
         seed=None if outcome.exact else options.seed,
         n_resamples=outcome.n_resamples,
-        notes=tuple(n for n in (*opened.notes, *counted.setting.notes, note) if n),
+        notes=tuple(n for n in (*opened.notes, *counted.setting.notes, note, vials) if n),
         units=units[units["genotype"].isin([genotype, control])].reset_index(drop=True),
         transitions=changed[list(TRANSITION_COLUMNS)],
     )
 
 
-def _title(statistic: str, kind: str, outcome: LineOutcome, dated: bool) -> str:
-    where = " within dates" if dated else ""
+def _what(options: Options) -> str:
+    if options.statistic in ("occupancy", "dwell"):
+        return {"occupancy": "time budgets", "dwell": "dwell times"}[options.statistic]
+    return "fractions of larvae" if options.transitions in EVER else "transition probabilities"
+
+
+def _title(options: Options, kind: str, outcome: LineOutcome, design: Design) -> str:
+    where = " within dates" if design.dated else ""
     how = "exact" if outcome.exact else "sampled"
     null = f"{how} relabelling{where}" if kind == "relabel" else "F approximation"
-    title = STATISTICS[statistic]
-    return f"{title[0].upper()}{title[1:]}, {null}"
+    title = statistic_text(options)
+    assumed = f", {NO_VIAL}" if design.by_plate else ""
+    return f"{title[0].upper()}{title[1:]}, {null}{assumed}"
 
 
 def _parameter(row: Mapping[str, Any]) -> dict[str, float]:
@@ -173,12 +183,17 @@ def _limits(low: float, high: float) -> tuple[float, float] | None:
     return None if np.isnan(low) or np.isnan(high) else (low, high)
 
 
-def _design(counted: Counted, row: Mapping[str, Any], kind: str) -> dict[str, Any]:
+def _design(
+    counted: Counted, row: Mapping[str, Any], kind: str, options: Options
+) -> dict[str, Any]:
     names = ("genotype", "control", "protocol", "window", "n_dates", "n_assays",
              "n_control_assays", "n_larvae", "n_transitions", "p_exact", "p_floor", "p_approx",
              "top_transition", "top_difference")  # fmt: skip
+    dated = counted.setting.dates is not None
     return {name: row[name] for name in names} | {
         "null": kind,
+        "variance": options.variance if dated else None,
+        "transitions": options.transitions,
         "stimuli": counted.setting.protocol.describe(),
         "window_text": "; ".join(w.describe() for w in counted.windows),
     }
@@ -193,7 +208,7 @@ def _paired(opened: Source, counted: Counted, options: Options, genotype: str) -
             f"{genotype} has {len(units)} assay(s) with transitions in both windows; a paired "
             "comparison needs two at least."
         )
-    if options.statistic != "welch" or options.transitions == "ever":
+    if options.statistic != "welch" or options.transitions in EVER:
         raise UsageError(
             "within one genotype the statistic is welch on jump or frame transitions; leave "
             "--statistic out."

@@ -54,6 +54,7 @@ def info(
     for name in names:
         setting = make_setting(ethogram, protocol=name or None, gap=gap)
         part = setting.ethogram
+        exchanged = make_setting(ethogram, protocol=name or None, gap=gap, unit="auto")
         protocols.append(
             {
                 "protocol": name,
@@ -67,8 +68,8 @@ def info(
         except UsageError as error:
             notes.append(f"{name or 'this source'}: {error}")
             pairs = dict.fromkeys(part.genotypes)
-        notes += [n for n in setting.notes if n not in notes]
-        lines += [_line(setting, name, g, c, resamples) for g, c in pairs.items()]
+        notes += [n for n in exchanged.notes if n not in notes]
+        lines += [_line(setting, exchanged, name, g, c, resamples) for g, c in pairs.items()]
     return SourceInfo(
         source=opened.name,
         protocols=pd.DataFrame(protocols),
@@ -85,7 +86,7 @@ LINE_COLUMNS = [
 ]  # fmt: skip
 
 
-def _line(setting, protocol, genotype, control, resamples):  # type: ignore[no-untyped-def]
+def _line(setting, exchanged, protocol, genotype, control, resamples):  # type: ignore[no-untyped-def]
     line = setting.rows(genotype)
     dates = setting.dates
     row = {
@@ -100,7 +101,8 @@ def _line(setting, protocol, genotype, control, resamples):  # type: ignore[no-u
     }
     if control is not None:
         other = setting.rows(control)
-        design = make_design(line, other, dates)
+        units = exchanged.rows(genotype), exchanged.rows(control)
+        design = make_design(*units, exchanged.dates)
         row["n_control_assays"] = len(other)
         row["n_shared_dates"] = None if dates is None else design.n_blocks
         row["p_floor"] = p_floor(design, resamples)

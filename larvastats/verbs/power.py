@@ -22,7 +22,7 @@ from larvastats.inference.design import make_design
 from larvastats.inference.layout import count
 from larvastats.inference.linetest import LineData
 from larvastats.inference.nulls import test_lines
-from larvastats.inference.options import Options
+from larvastats.inference.options import EVER, Options
 from larvastats.inference.plans import Budget
 from larvastats.inference.prepare import profiles
 from larvastats.inference.pvalues import choose_null
@@ -101,8 +101,8 @@ def power(
     ------
     UsageError, DataError
     """
-    if transitions == "ever":
-        raise UsageError("power knows transitions by jump and frame, not 'ever'.")
+    if transitions in EVER:
+        raise UsageError(f"power knows transitions by jump and frame, not {transitions!r}.")
     options = Options(transitions=transitions, dt=dt, alpha=alpha, seed=seed)
     _check(dates, plates, larvae, control_plates, simulations)
     opened = open_source(source, progress=progress, **load)

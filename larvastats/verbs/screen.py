@@ -11,10 +11,17 @@ import pandas as pd
 from larvastats import compute
 from larvastats.errors import DataError
 from larvastats.inference import pvalues, tables
-from larvastats.inference.layout import Counted, count, lay_out
+from larvastats.inference.layout import Counted, count, lay_out, vial_note
 from larvastats.inference.multiplicity import adjust
-from larvastats.inference.options import CORRECTION_TEXT, STATISTICS, Options, name_list
+from larvastats.inference.options import (
+    CORRECTION_TEXT,
+    NO_VIAL,
+    Options,
+    name_list,
+    statistic_text,
+)
 from larvastats.inference.outcome import LineOutcome, LineTask, analyse_batch, batches, cell_p
+from larvastats.inference.plans import MEMORY
 from larvastats.inference.setting import check_states, find_controls, make_setting
 from larvastats.results import SCREEN_COLUMNS, TRANSITION_COLUMNS, ScreenResult
 from larvastats.verbs._open import Source, open_source
@@ -32,8 +39,9 @@ def screen(
     window: str | None = None,
     contrast: str | None = None,
     gap: str | None = None,
-    unit: str = "assay",
+    unit: str = "auto",
     block: str = "date",
+    variance: str = "date",
     null: str = "auto",
     resamples: int = 10_000,
     correction: str = "bh",
@@ -45,6 +53,7 @@ def screen(
     calibrate: bool = True,
     seed: int = 0,
     jobs: int = 1,
+    memory: int = MEMORY,
     progress: bool = False,
     **load: Any,
 ) -> ScreenResult:
@@ -62,9 +71,10 @@ def screen(
     statistic : {'welch', 'hellinger', 'js', 'kl', 'g', 'occupancy', 'dwell', 'combined'}
         What ranks the lines; all but ``g`` are studentised, see
         :mod:`larvastats.inference.linetest` and :mod:`larvastats.inference.features`.
-    transitions : {'jump', 'frame', 'ever'}
+    transitions : {'jump', 'frame', 'ever', 'ever-action'}
         How to count, see :func:`larvastats.markov.counts.count_transitions`; ``ever``: larvae that
-        make a transition at least once.
+        make a transition at least once; ``ever-action``: larvae that do an action at least once
+        (the rollers, say; shorter bouts than ``min_bout`` do not count).
     dt : float
         Step in s under ``frame``.
     window : str, optional
@@ -75,15 +85,22 @@ def screen(
         differently, not who is different. Divergences are then blank.
     gap : {'period', 'pause'}, optional
         How to read the last number of a stimulus.
-    unit : {'assay', 'larva'}
-        What is exchanged under the null hypothesis.
+    unit : {'auto', 'assay', 'cross', 'larva'}
+        What is exchanged under the null hypothesis: assays (plates), or crosses where the column
+        ``cross`` says which plates come from one vial.
     block : {'date', 'none'}
         Within what it is exchanged. With dates the replicate is line x date.
+    variance : {'date', 'plate'}
+        With dates, what the statistic is divided by: the scatter of the dates' differences, or that
+        of plates within dates. ``plate`` finds more on two or three dates, and assumes that plates
+        of one vial have nothing in common: where they have, it finds too much.
     null : {'auto', 'relabel', 'F'}
         Which p-value ranks and feeds the correction.
     resamples : int
         Relabellings where there are too many to enumerate.
-    correction : {'bh', 'by', 'bonferroni', 'none'}
+    correction : {'bh', 'by', 'bonferroni', 'maxt', 'none'}
+        ``maxt``: step-down over the lines' own relabellings
+        (:func:`larvastats.inference.multiplicity.step_down`); `null` is then ``relabel``.
     alpha : float
     sesoi : float, optional
         Smallest effect size of interest, as a Hellinger distance: `note` says which lines' interval
@@ -100,6 +117,8 @@ def screen(
     seed : int
     jobs : int
         Processes; the result does not depend on it.
+    memory : int
+        MiB that the relabellings of each process may take; the result does not depend on it.
     progress : bool
         Draw a progress bar on stderr.
     **load
@@ -116,7 +135,7 @@ def screen(
         With a sentence that says what was expected and what was found.
     """
     options = Options(statistic, transitions, dt, null, resamples, correction, alpha, row_weights,
-                      bootstrap, seed, name_list(covariates), sesoi)  # fmt: skip
+                      bootstrap, seed, name_list(covariates), sesoi, variance, memory)  # fmt: skip
     opened = open_source(source, progress=progress, **load)
     setting = make_setting(opened.ethogram, protocol=protocol, gap=gap, unit=unit, block=block)
     pairs = find_controls(setting.ethogram.assays, control)
@@ -127,9 +146,9 @@ def screen(
         raise DataError(_nothing_left(pairs, control))
     outcomes = _analyse(tasks, jobs, progress)
     checked = None
-    if calibrate and unit == "assay" and not options.covariates:
+    if calibrate and setting.unit != "larva" and not options.covariates:
         checked = calibrate_quickly(counted, pairs, options, jobs, progress, opened.name)
-    return _assemble(opened, counted, options, rows, tasks, outcomes, notes, unit, checked)
+    return _assemble(opened, counted, options, rows, tasks, outcomes, notes, checked)
 
 
 def _analyse(tasks: Sequence[LineTask], jobs: int, progress: bool) -> list[LineOutcome]:
@@ -157,13 +176,14 @@ def _nothing_left(pairs: Mapping[str, str | None], control: str | None) -> str:
 
 
 def _assemble(  # type: ignore[no-untyped-def]
-    opened: Source, counted: Counted, options: Options, rows, tasks, outcomes, notes, unit, checked
+    opened: Source, counted: Counted, options: Options, rows, tasks, outcomes, notes, checked
 ) -> ScreenResult:
     """Put the outcomes into the tables of the result."""
     by_name = {t.genotype: (t, o) for t, o in zip(tasks, outcomes, strict=True)}
     floors = np.array([o.floor[tables.main_name(options.statistic)] for o in outcomes])
     has_f = tables.has_f(outcomes, options)
-    kind = pvalues.choose_null(floors, options.alpha, options.null, has_f)
+    wanted = "relabel" if options.correction == "maxt" else options.null
+    kind = pvalues.choose_null(floors, options.alpha, wanted, has_f)
     for row in rows:
         if row["genotype"] in by_name:
             task, outcome = by_name[row["genotype"]]
@@ -171,11 +191,13 @@ def _assemble(  # type: ignore[no-untyped-def]
             row |= tables.top_cell(counted, task, outcome)
             row["note"] = tables.with_floor(row, options)
     table = pd.DataFrame(rows).reindex(columns=list(SCREEN_COLUMNS))
-    table["q_value"] = adjust(table["p_value"].to_numpy(np.float64), options.correction)
+    possible = [tables.attainable(by_name, row, options) for row in rows]
+    table["q_value"] = adjust(table["p_value"].to_numpy(np.float64), options.correction, possible)
     table["rejected"] = (table["q_value"] <= options.alpha).astype("boolean")
     table.loc[table["q_value"].isna(), "rejected"] = pd.NA
     cells = _cells(counted, rows, by_name, set(table.loc[table["rejected"].eq(True), "genotype"]))
     table = tables.ranked(tables.typed(table))
+    said = (*notes, vial_note(counted, options, kind), tables.correction_floor(by_name, options))
     n = max((o.n_resamples for o in outcomes), default=0)
     return ScreenResult(
         table=table,
@@ -183,10 +205,10 @@ def _assemble(  # type: ignore[no-untyped-def]
         units=tables.unit_table(counted, by_name),
         states=counted.states,
         alpha=options.alpha,
-        design=design_text(opened, counted, options, kind, n, unit),
+        design=design_text(opened, counted, options, kind, n),
         seed=options.seed,
         provenance={**opened.provenance, **counted.made.scaling},
-        notes=notes,
+        notes=tuple(n for n in said if n),
         calibration=checked,
     )
 
@@ -203,14 +225,18 @@ def _cells(counted: Counted, rows, by_name, rejected) -> pd.DataFrame:  # type: 
 
 
 def design_text(
-    opened: Source, counted: Counted, options: Options, kind: str, n: int, unit: str
+    opened: Source, counted: Counted, options: Options, kind: str, n: int
 ) -> dict[str, Any]:
     """Describe the design in numbers and in words."""
+    unit = counted.setting.unit
+    units = {"assay": "assays", "cross": "crosses", "larva": "larvae"}[unit]
     dated = counted.setting.dates is not None
+    by_plate = dated and options.variance == "plate"
+    replicate = NO_VIAL if by_plate else "replicate = line x date"
     windows_text = "; ".join(w.describe() for w in counted.windows)
     if counted.is_contrast:
         windows_text = f"{counted.window_name} ({windows_text})"
-    relabel = f"{unit}s relabelled within dates" if dated else f"{unit}s relabelled"
+    relabel = f"{units} relabelled within dates" if dated else f"{units} relabelled"
     null_text = relabel if kind == "relabel" else "F approximation (relabelling cannot reach q)"
     return {
         "data_name": opened.name,
@@ -223,10 +249,11 @@ def design_text(
         "transitions": options.transitions,
         "dt": options.dt if options.transitions == "frame" else None,
         "unit": unit,
-        "unit_text": f"{unit}, replicate = line x date" if dated else unit,
+        "unit_text": f"{unit}, {replicate}" if dated else unit,
         "block": "date" if dated else "none",
+        "variance": options.variance if dated else None,
         "statistic": options.statistic,
-        "statistic_text": STATISTICS[options.statistic],
+        "statistic_text": statistic_text(options),
         "null": kind,
         "null_text": null_text,
         "correction": options.correction,

@@ -75,6 +75,15 @@ def test_larvae_as_units_are_enumerated_and_warned_about(found):
     assert "seconds tracked per larva: 123 against 240" in table["recordings"]["group_1 | group_3"]
 
 
+def test_distance_and_statistic_order_the_pairs_alike_but_for_few_larvae(found):
+    table = found["agreement"].set_index("groups")
+    assert table["rank_H"].tolist() == [1, 2, 3, 4, 5, 6]
+    # three larvae of group_4 make a large distance and no evidence
+    assert table.loc["group_1 | group_4", "rank_T"] == 6
+    assert table.index[table["rank_T"] == 1].tolist() == ["group_2 | group_3"]
+    assert table.index[table["rank_p"] == 1].tolist() == ["group_2 | group_3"]
+
+
 def test_recordings_as_units_allow_no_test(found):
     honest = found["honest"]
     assert honest["genotype"].tolist() == ["group_2", "group_3", "group_4"]
@@ -101,4 +110,10 @@ def test_the_script_prints_what_the_design_cannot_say(analysis, folder, tmp_path
     assert "What this design cannot say: whether the groups differ" in said
     assert "warning: unit is the larva" in said
     names = {path.name for path in tmp_path.iterdir()}
-    assert {"ethograms.png", "matrices.png", "distances.csv", "transitions.csv"} <= names
+    assert {
+        "ethograms.png",
+        "matrices.png",
+        "distances.csv",
+        "transitions.csv",
+        "old_and_new.csv",
+    } <= names

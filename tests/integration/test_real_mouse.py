@@ -144,6 +144,15 @@ def test_days_taken_as_units_tell_a_strain_from_itself(analysis, folder):
     assert (by_day["p_value"] <= 0.05).sum() >= 5
 
 
+def test_old_and_new_numbers_agree_in_sign_and_their_order_is_told(analysis, mice):
+    for view, by_h, by_t in (("jump", [2, 3, 1], [1, 3, 2]), ("frame, 1 s", [2, 1, 3], [2, 1, 3])):
+        table = analysis["old_and_new"](mice, view)
+        assert (np.sign(table["pooled"]) == np.sign(table["mean_of_mice"])).all()
+        assert (table["rank_H"].tolist(), table["rank_T"].tolist()) == (by_h, by_t)
+        # the more a pair differs from itself, the less a distance between pooled counts says
+        assert (table.loc[table["p_value"] < 0.3, "same"] > 0.99).all()
+
+
 def test_recordings_of_one_round_are_recognised(analysis, mice):
     rounds = analysis["recording_rounds"](mice)
     assert [rounds[f"strain {s} mouse {m}"] for s in range(3) for m in range(4)] == [
@@ -160,7 +169,13 @@ def test_the_script_prints_and_saves(analysis, folder, tmp_path, capsys):
     assert "smallest possible p 2/70" in said
     assert "exact relabelling" in said
     names = {path.name for path in out.iterdir()}
-    assert {"strains.csv", "splits.csv", "days_are_not_units.png", "one_day.png"} <= names
+    assert {
+        "strains.csv",
+        "splits.csv",
+        "days_are_not_units.png",
+        "one_day.png",
+        "old_and_new.csv",
+    } <= names
     strains = pd.read_csv(out / "strains.csv")
     assert set(strains.loc[strains["unit"] == "mouse", "floor_as_share"]) == {"2/70"}
 

@@ -167,3 +167,19 @@ def test_sizes_over_many_lines(simulated, plan, sizes, exact, approx):
         values = np.concatenate([t[p] for t in tables])
         shares = [np.mean(values <= level + 1e-12) for level in (0.05, 0.01)]
         assert shares[0] <= highest and shares[1] <= 0.03, (p, shares)
+
+
+# The variance of plates within dates, on request
+
+
+def test_plates_as_replicates_keep_their_level_without_vials_and_lose_it_with_them(
+    simulated, plan, rejected
+):
+    quiet = plan(lines=200, dates=2, controls=3, vial_sd=0.0)
+    table = screen(simulated(quiet, seed=12), variance="plate", **QUICK).table
+    for p in ("p_exact", "p_approx"):
+        assert rejected(table[p]).within(0.05), (p, rejected(table[p]))
+    vials = plan(lines=80, dates=4, controls=3, vial_sd=0.4, plate_sd=0.15)
+    loud = screen(simulated(vials, seed=13), variance="plate", **QUICK)
+    assert rejected(loud.table["p_approx"]).value > 0.2
+    assert any("variance='plate' assumes that they do not" in note for note in loud.notes)

@@ -190,7 +190,7 @@ def test_a_large_screen_prints_its_best_twenty_lines():
     assert "... and 580 more lines: see screen.csv" in text
     assert "Screen of 600 lines" in text
     assert "9 of 599 tested lines" in text and "L5@U and 3 more." in text
-    assert "note: 1 more line has a note of its own" in text
+    assert "note: L599@U: one assay of the line: no variance, no test" in text
 
 
 @pytest.mark.parametrize(
@@ -221,4 +221,28 @@ def test_columns_without_content_are_not_printed():
 def test_lines_with_the_same_note_share_a_sentence():
     table = screen_of(9).table
     table["note"] = "same"
-    assert line_notes(table, 20) == ["L0@U, L1@U, L2@U, L3@U, L4@U, L5@U and 3 more: same"]
+    assert line_notes(table) == ["all 9 lines: same"]
+    table.loc[8, "note"] = ""
+    assert line_notes(table) == ["8 of 9 lines: same"]
+    table.loc[3:, "note"] = ""
+    assert line_notes(table) == ["L0@U, L1@U, L2@U: same"]
+
+
+def test_notes_that_differ_in_numbers_are_told_once_with_their_range():
+    table = screen_of(9).table
+    table["note"] = [
+        f"{280 + k} control assays on dates without the line left out" for k in range(9)
+    ]
+    table.loc[0, "note"] = "1 control assay on dates without the line left out; one more thing"
+    table.loc[4, "note"] += "; no control with the effector UAS_X_0028"
+    table.loc[5, "note"] += "; no control with the effector UAS_X_0029"
+    table.loc[6, "note"] += "; larvae per plate: 8.25 against 40 in the control"
+    table.loc[7, "note"] += "; larvae per plate: 9 against 40 in the control"
+    by_line = "(by line in the column note)"
+    assert line_notes(table) == [
+        f"all 9 lines: 1–288 control assays on dates without the line left out {by_line}",
+        "L0@U: one more thing",
+        "L4@U: no control with the effector UAS_X_0028",
+        "L5@U: no control with the effector UAS_X_0029",
+        f"L6@U, L7@U: larvae per plate: 8.25–9 against 40 in the control {by_line}",
+    ]

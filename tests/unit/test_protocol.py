@@ -196,9 +196,10 @@ def test_describe_prints_resolved_times():
 
 def test_window_describe():
     assert windows(parse_protocol(LIGHT))[0].describe() == "during: 30–45, 60–75 s"
-    assert Window("before", ((-INF, 30),)).describe() == "before: before 30 s"
+    assert Window("before", ((-INF, 30),)).describe() == "before 30 s"
     assert Window("after", ((75, INF),)).describe() == "after: from 75 s"
-    assert Window("whole", ((-INF, INF),)).describe() == "whole: whole recording"
+    assert Window("whole", ((-INF, INF),)).describe() == "whole recording"
+    assert Window("40:50.5", ((40, 50.5),)).describe() == "40–50.5 s"
 
 
 # Windows.

@@ -233,7 +233,7 @@ def matrices():
     design = {
         "transitions": "frame",
         "data_name": "plates.csv",
-        "windows_text": {"before": "before: before 30 s", "during": "during: 30–45 s"},
+        "windows_text": {"before": "before 30 s", "during": "during: 30–45 s"},
     }
     return TransitionsResult(pd.DataFrame(rows), ("run", "cast"), design, ("a note",))
 
@@ -248,7 +248,7 @@ def test_a_matrix_has_origins_in_rows_in_the_vocabularys_order(matrices):
 def test_matrices_print_with_blanks_where_nothing_was_seen(matrices):
     lines = repr(matrices).split("\n")
     assert "\tTransition probabilities (frame)" in lines
-    at = lines.index("A@U, before: before 30 s:")
+    at = lines.index("A@U, before 30 s:")
     assert lines[at + 3].split() == ["run", "0.25", "0.75"]
     assert lines[at + 4].split() == ["cast"]
     assert "note: a note" in lines

@@ -66,7 +66,7 @@ def test_one_assay_is_no_replicate(m, c, reason):
 def test_one_shared_date_allows_no_test_across_dates():
     dates = np.array(["a", "a", "a", "a", "a"], dtype=object)
     design = make_design(np.arange(2), np.arange(2, 5), dates)
-    assert "share only one date" in design.reason and "block='none'" in design.reason
+    assert "share only one date" in design.reason and "variance='plate'" in design.reason
     apart = make_design(np.arange(2), np.arange(2, 4), np.array(["a", "b", "c", "d"], dtype=object))
     assert "share no date" in apart.reason and apart.n_blocks == 0
 

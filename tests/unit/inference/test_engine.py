@@ -15,7 +15,7 @@ K = 4
 POSSIBLE = possible_cells(K, "jump")
 
 
-def random_line(rng, dated):
+def random_line(rng, dated, variance="date"):
     """A line and its controls with random sizes, dates missing here and there."""
     n_dates = int(rng.integers(2, 5)) if dated else 1
     days = []
@@ -33,7 +33,7 @@ def random_line(rng, dated):
     counts = rng.multinomial(rng.poisson(20, size=(len(days), K)), p / p.sum(axis=1, keepdims=True))
     line = np.array(line)
     dates = np.array(days, dtype=object) if dated else None
-    design = make_design(np.flatnonzero(line), np.flatnonzero(~line), dates)
+    design = make_design(np.flatnonzero(line), np.flatnonzero(~line), dates, variance)
     made = profiles(counts)
     u = design.units
     return LineData(design, made.x[u], made.rows[u], counts[u].sum(axis=(0, 2)), POSSIBLE)
@@ -59,6 +59,35 @@ def brute_dated(x, is_line, block):
     return (mean**2).sum() / (n / (n - 1) * (w**2 @ ((d - mean) ** 2).sum(1)))
 
 
+def brute_plates(x, is_line, block):
+    """Stratified Welch, date by date and side by side from its definition."""
+    days = np.unique(block)
+    groups = {
+        (t, side): x[(block == t) & (is_line == side)] for t in days for side in (True, False)
+    }
+    w = np.array([len(groups[t, True]) * len(groups[t, False]) / (block == t).sum() for t in days])
+    w = w / w.sum()
+    mean = sum(
+        v * (groups[t, True].mean(0) - groups[t, False].mean(0))
+        for v, t in zip(w, days, strict=True)
+    )
+    pooled = {}
+    for side in (True, False):
+        own = [groups[t, side] for t in days if len(groups[t, side]) > 1]
+        if own:
+            pooled[side] = sum(((g - g.mean(0)) ** 2).sum() for g in own) / sum(
+                len(g) - 1 for g in own
+            )
+    variance = 0.0
+    for v, t in zip(w, days, strict=True):
+        for side in (True, False):
+            g = groups[t, side]
+            alone = pooled.get(side, pooled.get(not side))
+            s2 = g.var(0, ddof=1).sum() if len(g) > 1 else alone
+            variance += v**2 * s2 / len(g)
+    return (mean**2).sum() / variance
+
+
 def labels_of(design, budget):
     if design.dated:
         plan = plans.dated_plan(tuple(design.sizes), budget)
@@ -67,20 +96,22 @@ def labels_of(design, budget):
     return plan.labels(), plan.exact
 
 
-@pytest.mark.parametrize("dated", [False, True])
+@pytest.mark.parametrize("kind", ["free", "date", "plate"])
 @pytest.mark.parametrize("seed", range(60))
-def test_p_values_equal_brute_force(seed, dated):
-    data = random_line(np.random.default_rng([seed, dated]), dated)
+def test_p_values_equal_brute_force(seed, kind):
+    dated, variance = kind != "free", "plate" if kind == "plate" else "date"
+    data = random_line(np.random.default_rng([seed, dated]), dated, variance)
     if data.design.reason:
         pytest.fail("the random design should be testable")
     budget = Budget(199, seed, most=400)
     tested = nulls.test_lines([data], [(data.x,)], 5.0, budget)[0]
     labels, exact = labels_of(data.design, budget)
-    statistic = (
-        (lambda row: brute_dated(data.x, row, data.design.block))
-        if dated
-        else (lambda row: brute_welch(data.x, row))
-    )
+    block = data.design.block
+    statistic = {
+        "free": lambda row: brute_welch(data.x, row),
+        "date": lambda row: brute_dated(data.x, row, block),
+        "plate": lambda row: brute_plates(data.x, row, block),
+    }[kind]
     null = np.array([statistic(row) for row in labels])
     observed = statistic(data.design.is_line)
     assert tested.exact == exact
@@ -91,6 +122,28 @@ def test_p_values_equal_brute_force(seed, dated):
     own = linetest.statistics(data.design.is_line[None], data)
     for name in ("hellinger", "js", "kl"):
         assert tested.p[name] == pvalues.p_relabel(float(own[name][0]), plain[name], exact)
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [[(1, 3), (1, 2)], [(3, 1), (2, 1)], [(2, 2), (1, 1)], [(1, 1), (1, 4), (2, 1)], [(2, 3)]],
+    ids=str,
+)
+def test_plates_that_are_alone_on_their_date_borrow_a_variance(sizes):
+    """Also on a single date, and where one side has a single plate everywhere."""
+    rng = np.random.default_rng(sum(map(sum, sizes)))
+    days = np.array([f"d{d}" for d, (m, c) in enumerate(sizes) for _ in range(m + c)], dtype=object)
+    line = np.concatenate([np.arange(m + c) < m for m, c in sizes])
+    design = make_design(np.flatnonzero(line), np.flatnonzero(~line), days, "plate")
+    x = rng.normal(size=(len(days), 6))[design.units]
+    data = LineData(design, x, None, np.ones(K), POSSIBLE)
+    tested = nulls.test_lines([data], [(x,)], 5.0, Budget(199, 1))[0]
+    labels, exact = labels_of(design, Budget(199, 1))
+    null = np.array([brute_plates(x, row, design.block) for row in labels])
+    observed = brute_plates(x, design.is_line, design.block)
+    assert tested.statistic["main"] == pytest.approx(observed, rel=1e-9)
+    assert tested.p["main"] == pvalues.p_relabel(observed, null, exact)
+    assert tested.df > 0
 
 
 def test_a_line_has_the_same_p_alone_and_in_company():
@@ -121,11 +174,12 @@ def test_small_sampled_p_values_are_refined():
     assert tested.p["main"] >= 1 / (1 + tested.n_resamples)
 
 
-def test_dates_with_too_many_ways_fall_back_to_plain_labels():
+@pytest.mark.parametrize("variance", ["date", "plate"])
+def test_dates_with_too_many_ways_fall_back_to_plain_labels(variance):
     rng = np.random.default_rng(7)
     days = np.array(["a"] * 20 + ["b"] * 6, dtype=object)
     line = np.array([True] * 8 + [False] * 12 + [True] * 2 + [False] * 4)
-    design = make_design(np.flatnonzero(line), np.flatnonzero(~line), days)
+    design = make_design(np.flatnonzero(line), np.flatnonzero(~line), days, variance)
     assert plans.dated_plan(tuple(design.sizes), Budget(300, 1)) is None
     x = rng.normal(size=(26, 6))[design.units]
     data = LineData(design, x, None, np.ones(K), POSSIBLE)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from larvastats.divergence import hellinger_rows
 from larvastats.inference.design import make_design
 from larvastats.inference.effects import plug_in
-from larvastats.inference.intervals import bootstrap_intervals
-from larvastats.markov.transitions import possible_cells
+from larvastats.inference.intervals import bootstrap_intervals, sampling_variance
+from larvastats.markov.transitions import possible_cells, probabilities
 
 JUMP = possible_cells(4, "jump")
 NAMES = ("hellinger", "js", "kl")
@@ -47,14 +48,42 @@ def test_higher_levels_and_fewer_degrees_of_freedom_are_wider(draw_counts):
     assert width(level=0.8) < width() < width(df=2.0)
 
 
-def test_assays_that_are_all_alike_leave_no_doubt():
-    line = np.array([[0, 6, 2, 2], [4, 0, 4, 2], [1, 1, 0, 8], [2, 2, 2, 0]])
-    control = np.array([[0, 2, 6, 2], [4, 0, 4, 2], [1, 1, 0, 8], [2, 2, 2, 0]])
-    counts = np.array([line] * 3 + [control] * 4)
-    found = intervals(counts, 3)
-    value = plug_in(3.0 * line, 4.0 * control, JUMP, "uniform")
-    for name in ("hellinger", "js"):
-        np.testing.assert_allclose(found[name], float(value[name]), atol=1e-9)
+LINE = np.array([[0, 6, 2, 2], [4, 0, 4, 2], [1, 1, 0, 8], [2, 2, 2, 0]])
+CONTROL = np.array([[0, 2, 6, 2], [4, 0, 4, 2], [1, 1, 0, 8], [2, 2, 2, 0]])
+
+
+def test_assays_that_are_all_alike_leave_sampling_to_doubt():
+    """Replicates agree to the last digit; so would a few throws of a coin. The more, the surer."""
+    value = plug_in(3.0 * LINE, 4.0 * CONTROL, JUMP, "uniform")
+    widths = []
+    for times in (1, 100, 1_000_000):
+        found = intervals(times * np.array([LINE] * 3 + [CONTROL] * 4), 3)
+        for name in ("hellinger", "js"):
+            low, high = found[name]
+            assert low <= float(value[name]) <= high
+        widths.append(found["hellinger"][1] - found["hellinger"][0])
+    assert widths[0] > 0.05 > widths[1] > 0.01 > 0.001 > widths[2] > 0
+
+
+def test_sampling_variance_of_a_hellinger_row():
+    """The delta method: ``(2 - H^2) / 16 (1/n + 1/m)`` for n and m independent transitions."""
+    line, control = 200.0 * LINE, 300.0 * CONTROL
+    found = sampling_variance(line, control, JUMP, np.random.default_rng(0), 20_000)["hellinger"]
+    h = hellinger_rows(probabilities(line), probabilities(control))[0]
+    expected = (2 - h**2) / 16 * (1 / line[0].sum() + 1 / control[0].sum())
+    assert found[0] == pytest.approx(expected, rel=0.05)
+
+
+def test_a_rare_row_widens_the_interval(draw_counts):
+    """Five visits that all went the same way are no certainty, in however many resamples."""
+    counts = draw_counts(12, visits=(200, 200, 200, 200))
+    counts[:, 3] = 0
+    counts[:5, 3, 0] = 1
+    counts[5:, 3, 1] = 40
+    rare = intervals(counts, 5, df=10.0)["hellinger"]
+    counts[:5, 3, 0] = 1000
+    often = intervals(counts, 5, df=10.0)["hellinger"]
+    assert rare[1] - rare[0] > 1.2 * (often[1] - often[0])
 
 
 def test_dates_are_drawn_whole(draw_counts):
@@ -73,8 +102,8 @@ def test_dates_are_drawn_whole(draw_counts):
         name: intervals(np.array(counts), 8, dates)["hellinger"]
         for name, counts in (("calm", calm), ("wild", wild))
     }
-    assert found["calm"][1] - found["calm"][0] < 1e-9
-    assert found["wild"][1] - found["wild"][0] > 0.01
+    calm, wild = (found[name][1] - found[name][0] for name in ("calm", "wild"))
+    assert calm < 0.02 < 2 * calm < wild
 
 
 @pytest.mark.parametrize("case", ["one assay", "switched off", "no degrees of freedom"])

@@ -230,6 +230,32 @@ def test_degrees_of_freedom_for_one_cell_are_those_of_scipys_welch_test():
     assert p == pytest.approx(reference.pvalue, rel=1e-8)
 
 
+def test_on_one_date_the_variance_of_plates_gives_welchs_test():
+    x = np.random.default_rng(2).normal(size=(9, 1))
+    design = make_design(np.arange(3), np.arange(3, 9), np.array(["a"] * 9, dtype=object), "plate")
+    data = LineData(design, x, None, np.ones(3), possible_cells(3, "jump"))
+    expected = stats.ttest_ind(x[:3], x[3:], equal_var=False)
+    assert observed(data)["welch"] == pytest.approx(float(expected.statistic[0]) ** 2)
+    assert degrees_of_freedom(data) == pytest.approx(float(expected.df[0]))
+
+
+def test_plates_on_equal_dates_give_the_t_test_of_a_randomised_block_design():
+    """Equal numbers and equal scatter: the pooled variance within cells, in all its freedom."""
+    rng = np.random.default_rng(4)
+    cells = rng.normal(size=(3, 2, 4))
+    cells = (cells - cells.mean(axis=2, keepdims=True)) / cells.std(axis=2, ddof=1, keepdims=True)
+    cells += rng.normal(size=(3, 2, 1))
+    line = np.concatenate([cells[d, 0] for d in range(3)])
+    control = np.concatenate([cells[d, 1] for d in range(3)])
+    days = np.array([f"d{d}" for d in range(3) for _ in range(4)] * 2, dtype=object)
+    design = make_design(np.arange(12), np.arange(12, 24), days, "plate")
+    x = np.concatenate([line, control])[:, None]
+    data = LineData(design, x, None, np.ones(3), possible_cells(3, "jump"))
+    expected = (line.mean() - control.mean()) ** 2 / (2 / 12)
+    assert observed(data)["welch"] == pytest.approx(expected)
+    assert degrees_of_freedom(data) == pytest.approx(18)
+
+
 def test_with_dates_and_one_cell_the_test_is_the_paired_t_test():
     rng = np.random.default_rng(2)
     a, b = rng.normal(0, 1, 6), rng.normal(1, 1, 6)

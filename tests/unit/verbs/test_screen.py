@@ -86,6 +86,32 @@ def test_corrected_values_follow_from_the_p_values(small, quick):
         assert list(table["rejected"]) == list(table["q_value"] <= 0.05)
 
 
+def test_maxt_corrects_by_what_each_lines_design_could_have_given(recordings, quick):
+    """A line of two plates cannot be as surprising as one of four, and does not count there."""
+    table = recordings(dates=1, plates=4, controls=4, dated=False, strength={"A": 0.9})
+    few = table["line"].isin(["B", "C"]) & ~table["assay"].str.endswith(("_0", "_1"))
+    result = screen(table[~few], correction="maxt", **quick)
+    found = result.table.set_index("line")
+    assert set(result.table["null"]) == {"exact"} and result.design["correction"] == "maxt"
+    assert found.loc["A", "p_value"] == found.loc["A", "p_floor"] == pytest.approx(2 / 70)
+    # two plates of four against four: 1/15 at best, which is more than 2/70
+    assert found.loc[["B", "C"], "p_floor"].to_numpy() == pytest.approx(1 / 15)
+    assert found.loc["A", "q_value"] == pytest.approx(2 / 70) and found.loc["A", "rejected"]
+    alike = screen(table, correction="maxt", **quick)
+    assert alike.table["q_value"].min() >= 1 - (1 - 2 / 70) ** 3 - 1e-12
+    assert any("smallest possible adjusted p is 0.0833: over 3 lines" in n for n in alike.notes)
+    assert "Westfall-Young-adjusted p <= 0.05" in str(alike)
+
+
+@pytest.mark.parametrize("statistic", ["hellinger", "g", "combined"])
+def test_maxt_takes_the_p_values_of_the_screens_statistic(small, quick, statistic):
+    """Enumerated where the design is small; 2 plates against 3 on three dates: 1000 ways."""
+    result = screen(small, statistic=statistic, correction="maxt", **quick).table
+    assert (result["q_value"] >= result["p_value"] * (1 - 1e-9)).all()
+    assert (result["q_value"] <= 3 * result["p_value"] + 1e-12).all()
+    assert result["q_value"].is_monotonic_increasing
+
+
 def test_p_value_is_of_the_kind_that_null_says(small, quick):
     by_kind = {kind: screen(small, null=kind, **quick).table for kind in ("relabel", "F", "auto")}
     relabel, f, auto = (by_kind[k] for k in ("relabel", "F", "auto"))
@@ -377,7 +403,7 @@ def test_two_vocabularies_without_a_common_word_are_refused(small):
 
 
 def test_an_empty_window_says_where_the_recordings_are(small):
-    with pytest.raises(DataError, match=r"window 500:600: 500–600 s holds no transition") as error:
+    with pytest.raises(DataError, match=r"window 500–600 s holds no transition") as error:
         screen(small, window="500:600")
     assert "the recordings run from" in str(error.value)
 
@@ -389,7 +415,7 @@ def test_an_empty_window_says_where_the_recordings_are(small):
         ({"window": "during_7"}, "has no window 'during_7'"),
         ({"contrast": "during"}, "Contrast 'during' is not W1-W2"),
         ({"protocol": "p_8"}, "unknown in this source"),
-        ({"unit": "frame"}, "unit must be assay or larva, but is 'frame'"),
+        ({"unit": "frame"}, "unit must be auto or assay or cross or larva, but is 'frame'"),
         ({"block": "week"}, "block must be date or none, but is 'week'"),
         ({"statistic": "chi"}, "statistic must be one of"),
         ({"null": "F", "statistic": "js"}, "use null='relabel'"),

@@ -72,7 +72,7 @@ def test_result(small):
 
 
 def test_refusals(small):
-    with pytest.raises(DataError, match="no transition in 500:600: 500–600 s"):
+    with pytest.raises(DataError, match="no transition in 500–600 s"):
         transitions(small, windows="500:600")
     with pytest.raises(UsageError, match="'Q' is neither a genotype nor a line"):
         transitions(small, genotypes="Q")
