@@ -1,0 +1,104 @@
+"""How much of the response is back at every pulse: resensitisation after Berne et al. 2023."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from larvastats.inference.habituation.curves import Curves
+from larvastats.inference.habituation.fit import Fit
+from larvastats.inference.habituation.model import decay, resensitisation
+
+Array = NDArray[np.float64]
+
+NAN = float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class PulseLevel:
+    """One pulse.
+
+    Attributes
+    ----------
+    number : int
+        From 1.
+    level : float
+        Response at its onset.
+    ratio, ratio_low, ratio_high : float
+        Over the level of the first pulse, with 95% limits; NaN at the first.
+    tau_res, tau_res_low, tau_res_high : float
+        Time constant (s) of the resensitisation in the pause before it; 0 or infinite where a limit
+        of the ratio lies at 1 or 0.
+    """
+
+    number: int
+    level: float
+    ratio: float = NAN
+    ratio_low: float = NAN
+    ratio_high: float = NAN
+    tau_res: float = NAN
+    tau_res_low: float = NAN
+    tau_res_high: float = NAN
+
+
+def pulse_levels(curves: Curves, fit: Fit, level: float = 0.95) -> tuple[PulseLevel, ...]:
+    """Return the level of every pulse and the resensitisation before it.
+
+    Limits of the ratio are Fieller's over assays (1954, J. R. Stat. Soc. B 16:175): those ratios r
+    for which a t test finds no mean of ``level of the pulse - r level of the first`` in the assays.
+    """
+    own = assay_levels(curves, fit)
+    out = [PulseLevel(1, float(fit.height[0]))]
+    for k in range(1, curves.shape.n_blocks):
+        ratio = float(fit.height[k] / fit.height[0]) if fit.height[0] > 0 else NAN
+        low, high = fieller(own[:, k], own[:, 0], level)
+        tau, upper, lower = resensitisation(np.array([ratio, low, high]), curves.shape.t_off)
+        out.append(
+            PulseLevel(
+                k + 1,
+                float(fit.height[k]),
+                ratio,
+                low,
+                high,
+                float(tau),
+                float(lower),
+                float(upper),
+            )
+        )
+    return tuple(out)
+
+
+def assay_levels(curves: Curves, fit: Fit) -> Array:
+    """Return what every assay adds to the level of every pulse, shape (assay, pulse).
+
+    Weighted sums of its bins with the weights of the fit: their totals over assays are the levels
+    of the fit, whatever the number of larvae.
+    """
+    shape = curves.shape
+    e = decay(np.array([fit.tau]), shape)[0]
+    w = curves.weight / fit.variance
+    y = np.where(curves.weight > 0, curves.mean, 0.0)
+    out = np.zeros((len(y), shape.n_blocks))
+    for k in range(shape.n_blocks):
+        at = shape.block == k
+        out[:, k] = (w[:, at] * y[:, at]) @ e[at] / (w[:, at] @ e[at] ** 2).sum() * len(y)
+    return out
+
+
+def fieller(x: Array, y: Array, level: float = 0.95) -> tuple[float, float]:
+    """Return limits of mean(x) / mean(y) from pairs; infinite where y may be zero."""
+    n = len(x)
+    if n < 2:
+        return NAN, NAN
+    q = float(stats.t.ppf((1 + level) / 2, n - 1)) ** 2 / n
+    cov = np.cov(x, y, ddof=1)
+    a = y.mean() ** 2 - q * cov[1, 1]
+    b = x.mean() * y.mean() - q * cov[0, 1]
+    c = x.mean() ** 2 - q * cov[0, 0]
+    root = b**2 - a * c
+    if a <= 0 or root < 0:
+        return float("-inf"), float("inf")
+    return float((b - np.sqrt(root)) / a), float((b + np.sqrt(root)) / a)
