@@ -6,6 +6,7 @@ One module per result; :mod:`~larvastats.export.staging` makes them appear toget
 
 from larvastats.export.comparison import write_test
 from larvastats.export.documents import document, jsonable, write_json
+from larvastats.export.habituation import write_habituation
 from larvastats.export.pieces import file_name
 from larvastats.export.screen import write_screen
 from larvastats.export.staging import PROVENANCE, check_writable, provenance, staged
@@ -20,6 +21,7 @@ __all__ = [
     "jsonable",
     "provenance",
     "staged",
+    "write_habituation",
     "write_json",
     "write_screen",
     "write_tables",

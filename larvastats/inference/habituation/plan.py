@@ -163,13 +163,26 @@ def _window(protocol: Protocol, window: str, extent: Interval) -> Interval:
 
 
 def _edges(low: float, high: float, width: float | None, bins: int) -> Array:
-    n = bins if width is None else round((high - low) / width)
+    n = _round_bins(high - low, bins) if width is None else round((high - low) / width)
     if n < LEAST_PULSES:
         raise UsageError(
             f"bins of {width:g} s divide the stimulus of {high - low:g} s into {n}; a decline "
             f"needs {LEAST_PULSES} at least: make them narrower."
         )
     return np.round(np.linspace(low, high, n + 1), 9)
+
+
+def _round_bins(length: float, bins: int) -> int:
+    """Choose a number of bins near `bins` whose width is a round number of seconds, if any is."""
+    for step in (0.5, 0.1, 0.05):
+        near = [
+            n
+            for n in range(round(0.75 * bins), round(1.25 * bins) + 1)
+            if abs(length / n / step - round(length / n / step)) < 1e-9 and length / n >= step
+        ]
+        if near:
+            return min(near, key=lambda n: (abs(n - bins), n))
+    return bins
 
 
 def _check_recorded(stimulus: Interval, extent: Interval, slack: float) -> None:

@@ -73,6 +73,8 @@ class Task:
     choices : Choices
     control : Curves or None
     control_dates : ndarray of object, shape (assay,), or None
+    control_passes : bool
+        Whether the control has a time constant to compare with.
     """
 
     genotype: str
@@ -81,6 +83,7 @@ class Task:
     choices: Choices
     control: Curves | None = None
     control_dates: NDArray[np.object_] | None = None
+    control_passes: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,7 +96,7 @@ class Outcome:
         Why there is no analysis; empty when there is one.
     gate : Gate or None
     direction : {'', 'habituation', 'sensitisation', 'change'}
-        Back towards the baseline, away from it, or unknown for want of a baseline.
+        Past the gate: back towards the baseline, away from it, or unknown for want of a baseline.
     fit, scores : or None
         Where the gate was passed towards the baseline.
     limits : (float, float)
@@ -117,6 +120,11 @@ class Outcome:
     decline_p: float = NAN
     notes: tuple[str, ...] = field(default=())
 
+    @property
+    def passes(self) -> bool:
+        """Whether there is a time constant."""
+        return self.fit is not None
+
 
 def study(task: Task) -> Outcome:
     """Analyse one genotype."""
@@ -126,12 +134,12 @@ def study(task: Task) -> Outcome:
         return Outcome(reason=reason)
     rng = seeded(choices.seed, "habituation", task.genotype)
     found = gate(curves, choices.resamples, rng)
-    direction = _direction(curves, found)
+    direction = _direction(curves, found) if found.p_value <= choices.gate else ""
     notes: list[str] = []
     decline_p = NAN
     if task.control is not None and not no_analysis(task.control):
         decline_p = _decline_p(task)
-    if not _passes(found, direction, choices.gate):
+    if direction not in ("habituation", "change"):
         return Outcome("", found, direction, decline_p=decline_p)
     grid = make_grid(curves.shape)
     y, n = curves.pooled
@@ -161,10 +169,6 @@ def no_analysis(curves: Curves) -> str:
     if n == 1:
         return "one assay: no scatter between assays, hence no test and no interval"
     return ""
-
-
-def _passes(found: Gate, direction: str, level: float) -> bool:
-    return found.p_value <= level and direction != "sensitisation"
 
 
 def _direction(curves: Curves, found: Gate) -> str:
@@ -210,20 +214,13 @@ def _compare(task: Task, grid: Grid, rng: np.random.Generator) -> tuple[Comparis
     """Compare with the control, where that habituates too."""
     if task.control is None:
         return None, ""
-    reason = no_analysis(task.control)
-    if reason:
-        return None, f"control: {reason}"
-    choices = task.choices
-    control_gate = gate(task.control, choices.resamples, seeded(choices.seed, "control"))
-    if not _passes(control_gate, _direction(task.control, control_gate), choices.gate):
-        return None, "the control does not pass the gate: no time constant to compare with"
+    if not task.control_passes:
+        return None, "the control has no time constant to compare with"
     line, control, paired, note = pair_up(task)
     if min(len(line.mean), len(control.mean)) < 2:
         return None, note
-    comparison = compare_tau(
-        line, control, grid, task.curves.binomial, paired, choices.resamples, rng
-    )
-    return comparison, note
+    binomial, resamples = task.curves.binomial, task.choices.resamples
+    return compare_tau(line, control, grid, binomial, paired, resamples, rng), note
 
 
 def pair_up(task: Task) -> tuple[Group, Group, bool, str]:
