@@ -1,8 +1,8 @@
 """Larvae that habituate, for the calibration of `habituation`: curves of assays with a known truth.
 
 A larva does the action while a Gaussian process with correlation time `memory` lies below the
-quantile of p(t): the share of larvae is exactly p(t) at any moment, and a larva that does it goes on
-for a while. Plates differ in how much they respond. Nothing of larvastats' simulator is used.
+quantile of p(t): the share of larvae is exactly p(t) at any moment, and a larva that does it goes
+on for a while. Plates differ in how much they respond. Nothing of larvastats' simulator is used.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def levels(truth: Truth, n: int, rng: np.random.Generator) -> np.ndarray:
     logit = np.log(truth.start / (1 - truth.start)) + rng.normal(0, truth.plate_sd, (n,))
     raw = 1 / (1 + np.exp(-logit))
     grid = np.log(truth.start / (1 - truth.start)) + truth.plate_sd * np.linspace(-4, 4, 201)
-    weight = np.exp(-np.linspace(-4, 4, 201) ** 2 / 2)
+    weight = np.exp(-(np.linspace(-4, 4, 201) ** 2) / 2)
     mean = (weight / (1 + np.exp(-grid))).sum() / weight.sum()
     return raw * truth.start / mean
 

@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
-
-from larvastats import compute
 from larvastats.errors import DataError, UsageError
-from larvastats.inference.habituation import table as tables
-from larvastats.inference.habituation.curves import Curves, make_curves
-from larvastats.inference.habituation.gate import contrasts
-from larvastats.inference.habituation.plan import Plan, make_plan
-from larvastats.inference.habituation.response import ActionResponse, Response
-from larvastats.inference.habituation.study import Choices, Outcome, Task, study
-from larvastats.inference.multiplicity import adjust
-from larvastats.inference.options import CORRECTION_TEXT, name_list
-from larvastats.inference.pvalues import choose_null
-from larvastats.inference.setting import (
-    DEFAULT_CONTROL,
-    Setting,
-    find_controls,
-    find_genotype,
-    make_setting,
+from larvastats.inference.habituation import rows
+from larvastats.inference.habituation.curves import make_curves
+from larvastats.inference.habituation.measured import (
+    Measured,
+    choose_pairs,
+    choose_response,
+    extent,
+    few_dates,
+    late_peak,
+    nothing,
+    study_all,
 )
-from larvastats.results.habituation import HABITUATION_COLUMNS, HabituationResult
+from larvastats.inference.habituation.plan import make_plan
+from larvastats.inference.habituation.response import Response
+from larvastats.inference.habituation.study import LEAST_DATES, Choices
+from larvastats.inference.options import CORRECTION_TEXT
+from larvastats.inference.setting import make_setting
+from larvastats.results.habituation import HabituationResult
 from larvastats.verbs._open import Source, open_source
 
-NAN = float("nan")
-LATE = 1.15
-"""A response that grows by more than this factor after its first bin peaks late."""
-
-NULLS = {"wild": "relabel", "F": "F", "auto": "auto"}
 NULL_TEXT = {
     "wild": "wild bootstrap of assay curves under a common tau",
     "F": "F approximation of the scores for tau",
@@ -45,28 +35,6 @@ INTERVAL_TEXT = {
     "profile": "limits from the profile deviance",
     "bootstrap-t": "bootstrap-t limits over assays",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    """A setting with one curve per assay."""
-
-    setting: Setting
-    plan: Plan
-    curves: Curves
-    used: NDArray[np.bool_]
-
-    def rows(self, genotype: str) -> NDArray[np.int64]:
-        """Rows of a genotype's assays that can be used."""
-        rows = self.setting.rows(genotype)
-        return rows[self.used[rows]]
-
-    def dates(self, rows: NDArray[np.int64]) -> NDArray[np.object_] | None:
-        """Dates of assays; None where they do not count."""
-        dates = self.setting.dates
-        if dates is None or any(d is None for d in dates[rows]):
-            return None
-        return dates[rows]
 
 
 def habituation(
@@ -127,7 +95,7 @@ def habituation(
     measure : {'time', 'ever'}
         Share of the time spent in the action, or of larvae that do it at any moment of the bin.
     block : {'date', 'none'}
-        ``date``: line x date is the replicate of tau where there are three dates at least.
+        ``date``: line x date is the replicate of tau where there are five dates at least.
     gate : float
         Level of the gate.
     interval : {'score', 'profile', 'bootstrap-t'}
@@ -158,24 +126,24 @@ def habituation(
     _check(null, correction, alpha)
     opened = open_source(source, progress=progress, **load)
     setting = make_setting(opened.ethogram, protocol=protocol, gap=gap, block=block)
-    response = _response(action, measure, opened, setting)
+    response = choose_response(action, measure, opened.ethogram, setting)
     plan = make_plan(
-        setting.protocol, _extent(setting), kind=kind, stimulus=stimulus, window=window, width=bin
+        setting.protocol, extent(setting), kind=kind, stimulus=stimulus, window=window, width=bin
     )
     curves = make_curves(response, plan)
-    measured = _Measured(setting, plan, curves, curves.usable)
-    pairs, notes = _pairs(setting, control, genotypes)
-    notes += _late_peak(measured)
-    outcomes = _study(measured, pairs, choices, jobs, progress)
+    measured = Measured(setting, plan, curves, curves.usable)
+    pairs, notes = choose_pairs(setting, control, genotypes)
+    notes += [*late_peak(measured), *few_dates(measured)]
+    outcomes = study_all(measured, pairs, choices, jobs, progress)
     if all(one.reason for one in outcomes.values()):
-        raise DataError(_nothing(curves.name, outcomes))
-    chosen, table = _table(measured, pairs, outcomes, (null, correction, alpha))
+        raise DataError(nothing(curves.name, outcomes))
+    chosen, table = rows.result_table(measured, pairs, outcomes, (null, correction, alpha))
     text = {"null": chosen, "null_text": NULL_TEXT[chosen], "correction": correction}
     return HabituationResult(
         table=table,
-        curves=_curve_table(measured, outcomes),
-        units=_units(measured, outcomes),
-        pulses=_pulse_table(outcomes),
+        curves=rows.curve_table(measured, outcomes),
+        units=rows.unit_table(measured, outcomes),
+        pulses=rows.pulse_table(outcomes),
         alpha=alpha,
         design=_design(opened, measured, choices, measure) | text
         | {"correction_text": CORRECTION_TEXT[correction]},
@@ -186,7 +154,7 @@ def habituation(
 
 
 def _check(null: str, correction: str, alpha: float) -> None:
-    choices = (("null", null, NULLS), ("correction", correction, CORRECTION_TEXT))
+    choices = (("null", null, rows.NULLS), ("correction", correction, CORRECTION_TEXT))
     for name, value, allowed in choices:
         if value not in allowed:
             raise UsageError(f"{name} must be one of {', '.join(allowed)}, but is {value!r}.")
@@ -194,211 +162,7 @@ def _check(null: str, correction: str, alpha: float) -> None:
         raise UsageError(f"alpha must lie between 0 and 1, but is {alpha!r}.")
 
 
-def _response(action: str | Response, measure: str, opened: Source, setting: Setting) -> Response:
-    """Return the response of the assays of the protocol."""
-    if isinstance(action, str):
-        return ActionResponse(setting.ethogram, action, measure)
-    known, chosen = (e.assays["assay"] for e in (opened.ethogram, setting.ethogram))
-    if action.n_assays != len(known):
-        raise UsageError(
-            f"the response {action.name!r} has {action.n_assays} assays, but the source has "
-            f"{len(known)}; give one row per assay, in the order of the source."
-        )
-    return _Rows(action, np.flatnonzero(known.isin(chosen).to_numpy(bool)))
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """Some assays of a response."""
-
-    whole: Response
-    keep: NDArray[np.int64]
-
-    @property
-    def name(self) -> str:
-        return self.whole.name
-
-    @property
-    def binomial(self) -> bool:
-        return self.whole.binomial
-
-    @property
-    def n_assays(self) -> int:
-        return len(self.keep)
-
-    def over(self, start: Any, stop: Any) -> tuple[Any, Any]:
-        mean, weight = self.whole.over(start, stop)
-        return mean[self.keep], weight[self.keep]
-
-
-def _extent(setting: Setting) -> tuple[float, float]:
-    larvae = setting.ethogram.larvae
-    if larvae.empty:
-        raise DataError("no larva was tracked in this protocol: nothing to analyse.")
-    return float(larvae["t_from"].min()), float(larvae["t_to"].max())
-
-
-def _pairs(
-    setting: Setting, control: str | None, genotypes: str | Sequence[str] | None
-) -> tuple[dict[str, str | None], list[str]]:
-    """Return the control of every genotype (None for controls themselves), and notes."""
-    assays = setting.ethogram.assays
-    notes: list[str] = []
-    if control is None and not (assays["line"] == DEFAULT_CONTROL).any():
-        pairs: dict[str, str | None] = dict.fromkeys(sorted(assays["genotype"].unique()))
-        if len(pairs) > 1:
-            notes.append("no control named: time constants are not compared (--control)")
-    else:
-        pairs = find_controls(assays, control)
-    if genotypes is not None:
-        wanted = {find_genotype(assays, name) for name in name_list(genotypes)}
-        controls = {c for g, c in pairs.items() if g in wanted and c is not None}
-        pairs = {g: c for g, c in pairs.items() if g in wanted}
-        pairs |= dict.fromkeys(sorted((wanted | controls) - set(pairs)))
-    for name in sorted({c for c in pairs.values() if c is not None}):
-        pairs.setdefault(name, None)
-    return pairs, notes
-
-
-def _study(
-    measured: _Measured, pairs: Mapping[str, str | None], choices: Choices, jobs: int,
-    progress: bool,
-) -> dict[str, Outcome]:  # fmt: skip
-    """Analyse the genotypes without a control first: they may be the controls of the others."""
-
-    def task(genotype: str) -> Task:
-        rows = measured.rows(genotype)
-        return Task(genotype, measured.curves.take(rows), measured.dates(rows), choices)
-
-    first = [task(g) for g, c in pairs.items() if c is None]
-    done = {t.genotype: o for t, o in zip(first, compute.run(study, first, jobs=jobs), strict=True)}
-    second = []
-    for genotype, control in pairs.items():
-        if control is None:
-            continue
-        own, rows = task(genotype), measured.rows(control)
-        second.append(
-            Task(
-                genotype,
-                own.curves,
-                own.dates,
-                choices,
-                measured.curves.take(rows),
-                measured.dates(rows),
-                done[control].passes,
-            )
-        )
-    found = compute.run(study, second, jobs=jobs, description="lines", progress=progress)
-    done |= {t.genotype: o for t, o in zip(second, found, strict=True)}
-    return {g: done[g] for g in pairs}
-
-
-def _late_peak(measured: _Measured) -> list[str]:
-    """Hint at a response that takes a while to build up; choosing the peak itself would bias."""
-    plan, curves = measured.plan, measured.curves.take(np.flatnonzero(measured.used))
-    before = curves.before[~np.isnan(curves.before)]
-    if plan.shape.kind != "recovery" or not len(before):
-        return []
-    height = np.abs(curves.pooled[0] - before.mean())
-    early = height[: max(2, len(height) // 4)]
-    peak = int(np.argmax(early))
-    if peak == 0 or not early[peak] > LATE * early[0]:
-        return []
-    start, stop = float(plan.start[peak]), float(plan.stop[-1])
-    return [
-        f"the response is largest {start - plan.start[0]:g} s after the onset: a decline from "
-        f"there on is fitted with --window {start:g}:{stop:g}"
-    ]
-
-
-def _nothing(response: str, outcomes: Mapping[str, Outcome]) -> str:
-    reasons: dict[str, list[str]] = {}
-    for genotype, outcome in outcomes.items():
-        reasons.setdefault(outcome.reason, []).append(genotype)
-    parts = []
-    for reason, names in reasons.items():
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        parts.append(f"{', '.join(names[:3])}{more}: {reason}")
-    return (
-        f"nothing can be said about the habituation of {response!r}; {'; '.join(parts)}; choose "
-        "another action, stimulus or protocol, or record more assays."
-    )
-
-
-def _table(
-    measured: _Measured, pairs: Mapping[str, str | None], outcomes: Mapping[str, Outcome],
-    how: tuple[str, str, float],
-) -> tuple[str, pd.DataFrame]:  # fmt: skip
-    """Make the rows, choose one kind of p-value for all, adjust, sort."""
-    null, correction, alpha = how
-    rows = [_row(measured, g, c, outcomes[g]) for g, c in pairs.items()]
-    table = pd.DataFrame(rows).reindex(columns=list(HABITUATION_COLUMNS))
-    floors = table["p_floor"].to_numpy(np.float64)
-    kind = choose_null(floors, alpha, NULLS[null], True)
-    chosen = "F" if kind == "F" else "wild"
-    table["p_value"] = table["p_approx" if chosen == "F" else "p_wild"].astype(np.float64)
-    table["null"] = [chosen if known else None for known in table["p_value"].notna()]
-    for name in ("", "decline_"):
-        p = table[f"{name}p_value"].to_numpy(np.float64)
-        table[f"{name}q_value"] = adjust(p, correction)
-    table["rejected"] = (table["q_value"] <= alpha).astype("boolean")
-    table.loc[table["q_value"].isna(), "rejected"] = pd.NA
-    is_control = table["genotype"].isin({c for c in pairs.values() if c is not None})
-    order = pd.DataFrame({"c": is_control, "p": table["p_value"], "d": -table["deviance"],
-                          "g": table["genotype"]}).sort_values(["c", "p", "d", "g"])  # fmt: skip
-    return chosen, table.loc[order.index].reset_index(drop=True)
-
-
-def _row(
-    measured: _Measured, genotype: str, control: str | None, outcome: Outcome
-) -> dict[str, Any]:
-    assays, everyone = measured.setting.ethogram.assays, measured.setting.rows(genotype)
-    rows, first = measured.rows(genotype), assays.iloc[everyone[0]]
-    dates = None if measured.setting.dates is None else measured.setting.dates[rows]
-    row: dict[str, Any] = {
-        "genotype": genotype, "line": first["line"], "effector": first["effector"],
-        "control": control, "protocol": measured.setting.protocol.raw or None,
-        "kind": measured.plan.shape.kind, "response": measured.curves.name,
-        "unit": measured.plan.shape.unit, "n_assays": len(rows),
-        "n_dates": None if dates is None else len({d for d in dates if d is not None}),
-        "n_control_assays": None if control is None else len(measured.rows(control)),
-        "n_larvae": int(measured.setting.ethogram.larvae_per_assay[rows].sum()),
-    }  # fmt: skip
-    row |= tables.describe(measured.curves.take(rows), outcome)
-    row["decline_p_value"] = outcome.decline_p
-    found = outcome.comparison
-    if found is not None:
-        row |= {"deviance": found.deviance, "tau_common": found.common, "p_wild": found.p_wild,
-                "p_floor": found.p_floor, "p_approx": found.p_approx}  # fmt: skip
-    lost = len(everyone) - len(rows)
-    if lost:
-        left = f"{lost} assay{'s' if lost > 1 else ''} not tracked through the stimulus left out"
-        row["note"] = "; ".join(part for part in (row["note"], left) if part)
-    return row
-
-
-def _curve_table(measured: _Measured, outcomes: Mapping[str, Outcome]) -> pd.DataFrame:
-    parts = [
-        tables.curve_table(g, measured.curves.take(measured.rows(g)), o, measured.plan)
-        for g, o in outcomes.items()
-    ]
-    return pd.concat(parts, ignore_index=True)
-
-
-def _pulse_table(outcomes: Mapping[str, Outcome]) -> pd.DataFrame:
-    parts = [tables.pulse_table(g, o) for g, o in outcomes.items() if o.pulses]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-
-
-def _units(measured: _Measured, outcomes: Mapping[str, Outcome]) -> pd.DataFrame:
-    assays = measured.setting.ethogram.assays
-    keep = assays["genotype"].isin(list(outcomes)).to_numpy(bool)
-    rows = np.flatnonzero(keep)
-    own = measured.curves.take(rows)
-    return tables.unit_table(assays.iloc[rows], own, contrasts(own), measured.used[rows])
-
-
-def _design(opened: Source, measured: _Measured, choices: Choices, measure: str) -> dict[str, Any]:
+def _design(opened: Source, measured: Measured, choices: Choices, measure: str) -> dict[str, Any]:
     plan, setting = measured.plan, measured.setting
     shape = plan.shape
     per = "pulse" if shape.kind == "pulses" else f"{float(measured.curves.width[0]):g} s"
@@ -420,7 +184,9 @@ def _design(opened: Source, measured: _Measured, choices: Choices, measure: str)
         "shortest": shape.shortest,
         "longest": shape.longest,
         "unit": "assay",
-        "unit_text": "assay; line x date for tau where there are 3 dates" if dated else "assay",
+        "unit_text": f"assay; line x date for tau where there are {LEAST_DATES} dates"
+        if dated
+        else "assay",
         "block": "date" if dated else "none",
         "gate": choices.gate,
         "interval": choices.interval,
