@@ -21,7 +21,8 @@ LEAST_P = 0.02
 """Bins in which (almost) nobody responds are not weighted as if they were known exactly."""
 
 ROUNDS = 5
-FINE = 33
+ZOOMS, FINE = 2, 17
+"""How often, and with how many points, the search is refined between the neighbours of the best."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -191,8 +192,10 @@ def fit_curve(y: Array, n: Array, grid: Grid, binomial: bool) -> Fit:
         rss, floor, height = _solve(y, weight, grid, binomial)
         j = int(rss.argmin())
         p = _curve(grid, j, floor[j], height[j])
-    fine, rss_fine, floor, height = _refine(y, weight, grid, j, binomial)
-    k = int(rss_fine.argmin())
+    fine, k = grid, j
+    for _ in range(ZOOMS):
+        fine, rss_fine, floor, height = _refine(y, weight, fine, k, binomial)
+        k = int(rss_fine.argmin())
     expected = _curve(fine, k, floor[k], height[k])
     edge = int(j == len(grid.tau) - 1) - int(j == 0)
     return Fit(

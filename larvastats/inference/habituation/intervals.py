@@ -31,8 +31,9 @@ def profile_interval(
     scale = scores.dispersion
     if not (np.isfinite(scale) and scale > 0):
         return NONE
-    rise = (grid_rss(fit) - fit.best) / scale
-    return _cross(rise, float(stats.f.ppf(level, 1, df)), fit.tau, grid)
+    # its root is close to linear in log tau, so that points of the grid can be joined by lines
+    rise = np.sqrt((grid_rss(fit) - fit.best) / scale)
+    return _cross(rise, float(np.sqrt(stats.f.ppf(level, 1, df))), fit.tau, grid)
 
 
 def grid_rss(fit: Fit) -> Array:
