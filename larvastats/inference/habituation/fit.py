@@ -21,7 +21,7 @@ LEAST_P = 0.02
 """Bins in which (almost) nobody responds are not weighted as if they were known exactly."""
 
 ROUNDS = 5
-ZOOMS, FINE = 2, 17
+ZOOMS, FINE = 3, 17
 """How often, and with how many points, the search is refined between the neighbours of the best."""
 
 
