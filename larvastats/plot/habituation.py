@@ -257,7 +257,7 @@ def _tau_rows(axes: Axes, result: HasCurves, shown: pd.DataFrame, names: Sequenc
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlim(low, high)
-    axes.set_ylim(len(shown) - 0.5, -0.5)
+    axes.set_ylim(max(len(shown), 1) - 0.5, -0.5)
     for i, row in enumerate(shown.to_dict("records")):
         rejected = row["rejected"] is True or row["rejected"] is np.True_
         colour = style.REJECTED if rejected else style.KEPT

@@ -177,7 +177,8 @@ def verdict(result: HabituationResult) -> list[str]:
     one = result.glance().iloc[0]
     n = int(one["n_habituating"])
     of = counted(int(one["n_genotypes"]), "genotype")
-    out = [f"{n or 'None'} of {of} {'habituates' if n == 1 else 'habituate'}, by the gate."]
+    verb = "habituates" if n == 1 or len(result.table) == 1 else "habituate"
+    out = [f"{n or 'None'} of {of} {verb}, by the gate."]
     tested, found = int(one["n_tested"]), int(one["n_rejected"])
     if tested:
         table = result.table

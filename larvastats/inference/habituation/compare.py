@@ -122,8 +122,7 @@ def compare_tau(
     null = _deviance(groups, sides, grid, signs, paired) / np.where(spread > 0, spread, np.inf)
     extreme = int((null >= deviance * (1 - 1e-9)).sum())
     p_wild = extreme / len(null) if exact else (1 + extreme) / (1 + len(null))
-    # a sign vector and its opposite give one deviance
-    floor = 2 / len(null) if exact else 1 / (1 + len(null))
+    floor = 1 / (len(null) + (not exact))
     t2 = sum(e.sum() for e in effects.parts) ** 2 / (dispersion * effects.information)
     p_approx = float(stats.f.sf(t2, 1, effects.df))
     return Comparison(

@@ -23,7 +23,7 @@ from larvastats.inference.setting import (
     find_genotype,
 )
 
-LATE = 1.15
+LATE = 1.25
 """A response that grows by more than this factor after its first bin peaks late."""
 
 

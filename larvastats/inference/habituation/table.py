@@ -131,7 +131,8 @@ def _returned(curves: Curves, outcome: Outcome, row: Mapping[str, Any]) -> tuple
     if row["censored"] == "above":
         return f"not within {length:.3g} {unit}: slower than the stimulus is long", NAN
     if row["censored"] == "below":
-        return f"within {curves.shape.shortest:.3g} {unit} as far as it does", NAN
+        share = 100 * row["recovered_fraction"]
+        return f"within {curves.shape.shortest:.3g} {unit}: {share:.0f}% recovered", NAN
     if whole <= RETURNED:
         return f"no: levels off with {100 * max(whole, 0.0):.0f}% recovered", NAN
     after = -row["tau"] * math.log1p(-RETURNED / whole)

@@ -157,7 +157,7 @@ def test_few_assays_try_all_signs(curves_around):
     a, b = groups(curves_around, (4.0, 9.0), seed=2)
     small = [Group(g.mean[:3], g.weight[:3], np.arange(3)) for g in (a, b)]
     found = compare_tau(*small, make_grid(RECOVERY), True, False, 99, np.random.default_rng(0))
-    assert found.p_floor == 2 / 64
+    assert found.p_floor == 1 / 64
     assert (found.p_wild * 64) == pytest.approx(round(found.p_wild * 64))
 
 
@@ -166,7 +166,7 @@ def test_shared_dates_are_the_replicates(curves_around):
     dates = np.repeat(np.arange(3), 2)
     pair = [Group(g.mean, g.weight, dates) for g in (a, b)]
     found = compare_tau(*pair, make_grid(RECOVERY), True, True, 99, np.random.default_rng(0))
-    assert found.p_floor == 2 / 8 and found.df == pytest.approx(2)
+    assert found.p_floor == 1 / 8 and found.df == pytest.approx(2)
 
 
 # -- resensitisation -------------------------------------------------------------------------------
