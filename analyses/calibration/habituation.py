@@ -17,17 +17,19 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 from scipy import stats
-from scipy.optimize import OptimizeWarning, curve_fit
+from scipy.optimize import OptimizeWarning, curve_fit, minimize
+from scipy.special import betaln
 from waning import RATE, Truth, binned, frames
 
 from larvastats.inference.habituation import intervals
 from larvastats.inference.habituation.compare import Group, compare_tau
 from larvastats.inference.habituation.curves import Curves
-from larvastats.inference.habituation.fit import make_grid
+from larvastats.inference.habituation.fit import fit_curve, make_grid
 from larvastats.inference.habituation.gate import gate
 from larvastats.inference.habituation.model import (
     Shape,
     berne_shape,
+    decay,
     pulse_shape,
     recovery_shape,
     resensitisation,
@@ -140,20 +142,26 @@ def truths() -> list[tuple[str, Truth]]:
 
 
 def resensitised(tau_des: float, tau_res: float, draws: int, seed: int) -> dict[str, object]:
-    """Bias and coverage of tau_res, pulses of 10 s with pauses of 5 s."""
+    """Bias and coverage of tau_res, and false positives of two groups; pauses of 5 s."""
     truth = train(tau_des, tau_res, pause=5.0, n=3)
-    shape, found, held = shape_of(truth), [], []
-    for share in experiments(truth, draws, seed):
-        out = study(Task("x", to_curves(share, shape), None, Choices()))
+    weaker = replace(truth, start=0.4)
+    shape, found, held, p = shape_of(truth), [], [], []
+    for share, other in zip(experiments(truth, draws, seed), experiments(weaker, draws, seed + 500),
+                            strict=True):  # fmt: skip
+        control = to_curves(other, shape)
+        fit = study(Task("y", control, None, Choices())).fit
+        out = study(Task("x", to_curves(share, shape), None, Choices(), control, None, fit))
         if out.pulses:
+            p.append(out.resensitisation_p)
             second = out.pulses[1]
             found.append(second.tau_res)
             held.append(second.tau_res_low <= tau_res <= second.tau_res_high)
     value = np.array(found)
-    inside = (value > 0) & np.isfinite(value)
+    inside = np.isfinite(value)
     return {"tau_des": tau_des, "tau_res": tau_res, "passed": len(found) / draws,
             "censored": 1 - inside.mean(), "bias": value[inside].mean() / tau_res - 1,
-            "median": np.median(value) / tau_res - 1, "covered": np.mean(held)}  # fmt: skip
+            "median": np.median(value[inside]) / tau_res - 1, "covered": np.mean(held),
+            "two groups": np.mean(np.array(p)[~np.isnan(p)] <= 0.05)}  # fmt: skip
 
 
 def gate_errors(draws: int, seed: int) -> pd.DataFrame:
@@ -218,12 +226,100 @@ def comparisons(draws: int) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def beta_binomial(curves: Curves, shape: Shape) -> tuple[float, float]:
+    """Fit a beta-binomial to every bin of every assay; return log tau and its standard error.
+
+    The sensitivity analysis that takes care of differences between assays, but not of larvae that
+    go on from bin to bin.
+    """
+    n, y = curves.weight, np.rint(curves.weight * curves.mean)
+
+    def minus_log_likelihood(x: np.ndarray) -> float:
+        start, floor = 1 / (1 + np.exp(-x[1:3]))
+        p = floor + (start - floor) * decay(np.exp(x[:1]), shape)[0]
+        precision = np.exp(x[3])
+        a, b = np.clip(p, 1e-4, 1 - 1e-4) * precision, np.clip(1 - p, 1e-4, 1 - 1e-4) * precision
+        return -float((betaln(y + a, n - y + b) - betaln(a, b)).sum())
+
+    first = np.array([np.log(8.0), 0.4, -1.7, 3.0])
+    bounds = [(-1, 6), (-6, 6), (-9, 6), (-2, 8)]
+    at = minimize(minus_log_likelihood, first, method="L-BFGS-B", bounds=bounds).x
+    h, f = 0.02, minus_log_likelihood
+    steps = h * np.eye(4)[:3]  # the precision may lie at its bound and hardly moves the others
+    hessian = np.array(
+        [[(f(at + i + j) - f(at + i - j) - f(at - i + j) + f(at - i - j)) / (4 * h * h)
+          for j in steps] for i in steps]
+    )  # fmt: skip
+    try:
+        variance = np.linalg.inv(hessian)[0, 0]
+    except np.linalg.LinAlgError:
+        return float(at[0]), float("nan")
+    return float(at[0]), float(np.sqrt(variance)) if variance > 0 else float("nan")
+
+
+def sensitivity(draws: int, seed: int) -> pd.DataFrame:
+    """Return the coverage of a beta-binomial model's Wald intervals beside that of the scores'."""
+    rows = []
+    for memory in (0.1, 1.5, 4.0):
+        truth = Truth(8.0, floor=0.15, memory=memory)
+        shape, held = shape_of(truth), []
+        for share in experiments(truth, draws, seed):
+            curves = to_curves(share, shape)
+            out = study(Task("x", curves, None, Choices()))
+            if out.fit is None:
+                continue
+            log_tau, se = beta_binomial(curves, shape)
+            held.append([out.limits[0] <= truth.tau <= out.limits[1],
+                         abs(log_tau - np.log(truth.tau)) <= 1.96 * se])  # fmt: skip
+        score, beta = np.mean(held, axis=0)
+        rows.append({"memory": memory, "score": score, "beta-binomial": beta})
+    return pd.DataFrame(rows)
+
+
+def dated(dates: int, tau_sd: float, draws: int, seed: int) -> dict[str, object]:
+    """Coverage and false positives where vials differ: by assay, and by line x date.
+
+    2 plates of line and control per date; SD of the logit of the start .3 between dates, .2 between
+    vials, .2 between plates; log tau differs between vials.
+    """
+    rng = np.random.default_rng(seed)
+    truth = Truth(8.0, start=0.6, floor=0.15, plate_sd=0.2)
+    shape, m = shape_of(truth), 2 * dates
+    grid, day = make_grid(shape), np.repeat(np.arange(dates), 2)
+    held, widths, p = [], [], []
+    for _ in range(draws):
+        date = rng.normal(0, 0.3, dates)
+        groups = []
+        for _ in range(2):
+            vial = [replace(truth, tau=8 * np.exp(rng.normal(0, tau_sd)),
+                            start=1 / (1 + np.exp(-(0.4 + d + rng.normal(0, 0.2)))))
+                    for d in date]  # fmt: skip
+            share = np.concatenate([frames(one, 2, LARVAE, rng) for one in vial])
+            groups.append(to_curves(share, shape))
+        c = groups[0]
+        fit = fit_curve(*c.pooled, grid, True)
+        limits = [intervals.score_interval(c.mean, c.weight, fit, grid, own)
+                  for own in (np.arange(m), day)]  # fmt: skip
+        held.append([low <= 8 <= high for low, high in limits])
+        widths.append([np.log(min(high, 200) / max(low, 0.3)) for low, high in limits])
+        p.append([
+            compare_tau(*(Group(g.mean, g.weight, own) for g in groups), grid, True, paired, 99,
+                        rng).p_approx
+            for own, paired in ((np.arange(m), False), (day, True))
+        ])  # fmt: skip
+    size = np.mean(np.array(p) <= 0.05, axis=0)
+    return {"dates": dates, "tau SD": tau_sd, "covered by assay": np.mean(held, axis=0)[0],
+            "by date": np.mean(held, axis=0)[1], "width by assay": np.mean(widths, axis=0)[0],
+            "width by date": np.mean(widths, axis=0)[1], "size by assay": size[0],
+            "size by date": size[1]}  # fmt: skip
+
+
 def main() -> None:
     """Run the study."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--boot", type=int, default=199)
-    parser.add_argument("--only", default="recovered,resensitised,gate,groups")
+    parser.add_argument("--only", default="recovered,resensitised,gate,groups,dates,sensitivity")
     args = parser.parse_args()
     tables = {
         "recovered": lambda: pd.DataFrame(
@@ -235,6 +331,10 @@ def main() -> None:
              for i, taus in enumerate(((CANTON_S, RES_CANTON_S), (RUT, RES_RUT)))]
         ),
         "gate": lambda: gate_errors(args.draws, 70),
+        "dates": lambda: pd.DataFrame(
+            [dated(d, sd, args.draws, 90 + d) for d in (2, 3, 5) for sd in (0.0, 0.2, 0.3)]
+        ),
+        "sensitivity": lambda: sensitivity(max(50, args.draws // 3), 95),
         "groups": lambda: comparisons(args.draws),
     }  # fmt: skip
     assert np.isclose(resensitisation(1 - np.exp(-1.0), 5.0), 5.0)

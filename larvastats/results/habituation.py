@@ -28,7 +28,7 @@ HABITUATION_COLUMNS = (
     "area", "area_low", "area_high",
     "decline", "gate_p", "gate_null", "direction",
     "tau", "tau_low", "tau_high", "censored", "tau_text", "dispersion",
-    "tau_res", "tau_res_low", "tau_res_high",
+    "tau_res", "tau_res_low", "tau_res_high", "tau_res_p_value",
     "deviance", "tau_common", "p_value", "null", "p_wild", "p_floor", "p_approx",
     "q_value", "rejected", "decline_p_value", "decline_q_value", "note",
 )  # fmt: skip
@@ -36,7 +36,7 @@ HABITUATION_COLUMNS = (
 
 PRINTED = (
     "genotype", "n_assays", "baseline", "initial", "final", "recovered_fraction", "gate_p",
-    "tau_text", "returned", "p_value", "q_value", "rejected", "decline_p_value",
+    "tau_text", "returned", "p_value", "q_value", "rejected", "decline_p_value", "tau_res_p_value",
 )  # fmt: skip
 HEADS = {"tau_text": "tau", "recovered_fraction": "recovered", "gate_p": "gate p"}
 TITLES = {

@@ -165,7 +165,7 @@ def study_all(
                 choices,
                 measured.curves.take(rows),
                 measured.dates(rows),
-                done[control].passes,
+                done[control].fit,
             )
         )
     found = compute.run(study, second, jobs=jobs, description="lines", progress=progress)

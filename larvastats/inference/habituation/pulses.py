@@ -30,8 +30,8 @@ class PulseLevel:
     ratio, ratio_low, ratio_high : float
         Over the level of the first pulse, with 95% limits; NaN at the first.
     tau_res, tau_res_low, tau_res_high : float
-        Time constant (s) of the resensitisation in the pause before it; 0 or infinite where a limit
-        of the ratio lies at 1 or 0.
+        Time constant (s) of the resensitisation in the pause before it; NaN where the ratio is not
+        between 0 and 1, limits 0 or infinite where one of the ratio is not.
     """
 
     number: int
@@ -56,6 +56,7 @@ def pulse_levels(curves: Curves, fit: Fit, level: float = 0.95) -> tuple[PulseLe
         ratio = float(fit.height[k] / fit.height[0]) if fit.height[0] > 0 else NAN
         low, high = fieller(own[:, k], own[:, 0], level)
         tau, upper, lower = resensitisation(np.array([ratio, low, high]), curves.shape.t_off)
+        tau = tau if 0 < ratio < 1 else NAN
         out.append(
             PulseLevel(
                 k + 1,
@@ -86,6 +87,26 @@ def assay_levels(curves: Curves, fit: Fit) -> Array:
         at = shape.block == k
         out[:, k] = (w[:, at] * y[:, at]) @ e[at] / (w[:, at] @ e[at] ** 2).sum() * len(y)
     return out
+
+
+def compare_ratios(curves: Curves, fit: Fit, other: Curves, other_fit: Fit) -> float:
+    """Return the p-value of an equal resensitisation before the second pulse.
+
+    With equal pauses, equal tau_res is an equal ratio of the second to the first level, whatever
+    the levels: Welch's t on what every assay adds to its genotype's ratio.
+    """
+    ratios, values = [], []
+    for c, f in ((curves, fit), (other, other_fit)):
+        first, second = assay_levels(c, f)[:, :2].T
+        if len(first) < 2 or not first.mean() > 0:
+            return NAN
+        ratios.append(second.mean() / first.mean())
+        values.append((second - ratios[-1] * first) / first.mean())
+    parts = [v.var(ddof=1) / len(v) for v in values]
+    if not sum(parts) > 0:
+        return NAN
+    df = sum(parts) ** 2 / sum(p**2 / (len(v) - 1) for p, v in zip(parts, values, strict=True))
+    return float(2 * stats.t.sf(abs(ratios[0] - ratios[1]) / np.sqrt(sum(parts)), df))
 
 
 def fieller(x: Array, y: Array, level: float = 0.95) -> tuple[float, float]:

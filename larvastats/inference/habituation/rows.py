@@ -61,6 +61,7 @@ def _row(
     }  # fmt: skip
     row |= tables.describe(measured.curves.take(rows), outcome)
     row["decline_p_value"] = outcome.decline_p
+    row["tau_res_p_value"] = outcome.resensitisation_p
     found = outcome.comparison
     if found is not None:
         row |= {"deviance": found.deviance, "tau_common": found.common, "p_wild": found.p_wild,

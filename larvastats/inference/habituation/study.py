@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from larvastats.inference.habituation.compare import Comparison, Group, compare_
 from larvastats.inference.habituation.curves import Curves
 from larvastats.inference.habituation.fit import Fit, Grid, fit_curve, make_grid
 from larvastats.inference.habituation.gate import Gate, contrasts, gate
-from larvastats.inference.habituation.pulses import PulseLevel, pulse_levels
+from larvastats.inference.habituation.pulses import PulseLevel, compare_ratios, pulse_levels
 from larvastats.inference.habituation.scores import Scores, scores
 from larvastats.inference.resampling import seeded
 
@@ -78,8 +78,8 @@ class Task:
     choices : Choices
     control : Curves or None
     control_dates : ndarray of object, shape (assay,), or None
-    control_passes : bool
-        Whether the control has a time constant to compare with.
+    control_fit : Fit or None
+        The control's own fit, where it has a time constant to compare with.
     """
 
     genotype: str
@@ -88,7 +88,7 @@ class Task:
     choices: Choices
     control: Curves | None = None
     control_dates: NDArray[np.object_] | None = None
-    control_passes: bool = False
+    control_fit: Fit | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,8 +109,8 @@ class Outcome:
     pulses : tuple of PulseLevel
         Under ``berne``.
     comparison : Comparison or None
-    decline_p : float
-        Of an equal fall in genotype and control.
+    decline_p, resensitisation_p : float
+        Of an equal fall in genotype and control; under ``berne`` of an equal tau_res.
     notes : tuple of str
     """
 
@@ -123,12 +123,8 @@ class Outcome:
     pulses: tuple[PulseLevel, ...] = ()
     comparison: Comparison | None = None
     decline_p: float = NAN
+    resensitisation_p: float = NAN
     notes: tuple[str, ...] = field(default=())
-
-    @property
-    def passes(self) -> bool:
-        """Whether there is a time constant."""
-        return self.fit is not None
 
 
 def study(task: Task) -> Outcome:
@@ -140,24 +136,29 @@ def study(task: Task) -> Outcome:
     rng = seeded(choices.seed, "habituation", task.genotype)
     found = gate(curves, choices.resamples, rng)
     direction = _direction(curves, found) if found.p_value <= choices.gate else ""
-    notes: list[str] = []
-    decline_p = NAN
-    if task.control is not None and not no_analysis(task.control):
-        decline_p = _decline_p(task)
-    if direction not in ("habituation", "change"):
-        return Outcome("", found, direction, decline_p=decline_p)
+    compared = task.control is not None and not no_analysis(task.control)
+    out = Outcome("", found, direction, decline_p=_decline_p(task) if compared else NAN)
+    return out if direction in ("", "sensitisation") else _with_tau(task, out, rng)
+
+
+def _with_tau(task: Task, out: Outcome, rng: np.random.Generator) -> Outcome:
+    """Add the time constant, its interval and its comparison."""
+    curves = task.curves
     grid = make_grid(curves.shape)
     y, n = curves.pooled
     fit = fit_curve(np.nan_to_num(y), n, grid, curves.binomial)
     cluster = clusters(task.dates, len(curves.mean))
     own = scores(curves.mean, curves.weight, fit, grid, cluster)
-    limits = _limits(curves, fit, own, grid, cluster, choices, rng)
+    limits = _limits(curves, fit, own, grid, cluster, task.choices, rng)
     levels = pulse_levels(curves, fit) if curves.shape.kind == "berne" else ()
     comparison, note = _compare(task, grid, rng)
-    notes += [note] if note else []
-    return Outcome(
-        "", found, direction, fit, own, limits, levels, comparison, decline_p, tuple(notes)
-    )
+    again = NAN
+    if levels and task.control is not None and task.control_fit is not None:
+        again = compare_ratios(curves, fit, task.control, task.control_fit)
+    return replace(
+        out, fit=fit, scores=own, limits=limits, pulses=levels, comparison=comparison,
+        resensitisation_p=again, notes=(note,) if note else (),
+    )  # fmt: skip
 
 
 def no_analysis(curves: Curves) -> str:
@@ -212,7 +213,7 @@ def _compare(task: Task, grid: Grid, rng: np.random.Generator) -> tuple[Comparis
     """Compare with the control, where that habituates too."""
     if task.control is None:
         return None, ""
-    if not task.control_passes:
+    if task.control_fit is None:
         return None, "the control has no time constant to compare with"
     line, control, paired, note = pair_up(task)
     if min(len(line.mean), len(control.mean)) < 2:

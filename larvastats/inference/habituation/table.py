@@ -155,14 +155,10 @@ def _first_return(outcome: Outcome, row: dict[str, Any], curves: Curves) -> list
         "tau_res_high": second.tau_res_high,
     }  # fmt: skip
     notes = []
-    if not second.tau_res > 0:
-        notes.append("the second pulse finds the response back in full: tau_res is too short to "
-                     "tell")  # fmt: skip
-        row["tau_res"] = NAN
-    elif not math.isfinite(second.tau_res):
-        notes.append("the second pulse finds nothing of the response back: tau_res is too long to "
-                     "tell")  # fmt: skip
-        row["tau_res"] = NAN
+    if second.ratio >= 1:
+        notes.append("the second pulse finds the response back in full: tau_res too short to tell")
+    elif second.ratio <= 0:
+        notes.append("the second pulse finds nothing of the response: tau_res too long to tell")
     if row["baseline"] > 0.1 * row["initial"]:
         notes.append(
             f"Berne's formula lets the response fall to 0, but before the stimulus it is "

@@ -14,7 +14,7 @@ from larvastats.inference.habituation.compare import Group, compare_tau
 from larvastats.inference.habituation.fit import fit_curve, make_grid
 from larvastats.inference.habituation.gate import contrasts, gate
 from larvastats.inference.habituation.model import berne_shape, pulse_shape, recovery_shape
-from larvastats.inference.habituation.pulses import fieller, pulse_levels
+from larvastats.inference.habituation.pulses import compare_ratios, fieller, pulse_levels
 from larvastats.inference.habituation.scores import project, scores
 from larvastats.inference.habituation.study import (
     Choices,
@@ -184,6 +184,21 @@ def test_levels_of_pulses_and_time_constants(curves_around):
     assert last.tau_res_low > 100
 
 
+def test_equal_and_unequal_resensitisation(curves_around):
+    def fits(ratio, seed):
+        c = curves_around(BERNE, 9.0, 0.0, [0.6, 0.6 * ratio, 0.3, 0.1], seed=seed)
+        return c, fitted(c)[1]
+
+    (a, fa), (b, fb), (c, fc) = fits(0.5, 0), fits(0.5, 70), fits(0.75, 140)
+    assert compare_ratios(a, fa, b, fb) > 0.05
+    assert compare_ratios(a, fa, c, fc) < 0.001
+    # twice the level of everything changes nothing: a ratio is compared
+    double = replace(c, mean=c.mean * 0.5)
+    again = compare_ratios(a, fa, double, fit_curve(*double.pooled, make_grid(BERNE), True))
+    assert again == pytest.approx(compare_ratios(a, fa, c, fc), rel=0.5)
+    assert compare_ratios(b, fb, a, fa) == pytest.approx(compare_ratios(a, fa, b, fb))
+
+
 def test_fieller_is_the_inverted_t_test():
     rng = np.random.default_rng(0)
     x, y = rng.normal(2, 0.3, 7), rng.normal(4, 0.3, 7)
@@ -198,12 +213,13 @@ def test_fieller_is_the_inverted_t_test():
 def test_a_habituating_genotype_against_its_control(curves_around):
     line, control = (curves_around(RECOVERY, tau, 0.15, [0.5], seed=s, before=0.1)
                      for tau, s in ((3.0, 0), (12.0, 50)))  # fmt: skip
-    out = study(Task("A", line, None, Choices(), control, None, True))
+    fit = study(Task("C", control, None, Choices())).fit
+    out = study(Task("A", line, None, Choices(), control, None, fit))
     assert out.direction == "habituation" and out.limits[0] < 3 < out.limits[1]
     assert out.comparison.p_wild <= 0.01
-    same = study(Task("A", line, None, Choices(), control, None, True))
+    same = study(Task("A", line, None, Choices(), control, None, fit))
     assert same.comparison == out.comparison and same.limits == out.limits
-    other = study(Task("A", line, None, Choices(), control, None, False))
+    other = study(Task("A", line, None, Choices(), control, None, None))
     assert other.comparison is None and "no time constant to compare" in other.notes[0]
 
 
