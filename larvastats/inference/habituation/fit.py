@@ -86,21 +86,29 @@ def gain(m: Moments, has_floor: bool) -> Array:
 
     Beyond a constant where there is a floor, beyond zero where there is none.
     """
+    _, height = free_levels(m, has_floor)
     if not has_floor:
-        return np.asarray((m.t1**2 / m.s2).sum(axis=2), dtype=np.float64)
-    s0, t0 = m.s0[:, None], m.t0[:, None]
-    cross = m.t1 - m.s1 * t0 / s0
-    return np.asarray((cross**2 / (m.s2 - m.s1**2 / s0)).sum(axis=2), dtype=np.float64)
+        return np.asarray((height * m.t1).sum(axis=2), dtype=np.float64)
+    cross = m.t1 - m.s1 * _ratio(m.t0, m.s0)[:, None]
+    return np.asarray((height * cross).sum(axis=2), dtype=np.float64)
 
 
 def free_levels(m: Moments, has_floor: bool) -> tuple[Array, Array]:
     """Return floor and height of the decline, unconstrained, each (curve, tau, block)."""
     if not has_floor:
-        height = m.t1 / m.s2
+        height = _ratio(m.t1, m.s2)
         return np.zeros_like(height), height
-    s0, t0 = m.s0[:, None], m.t0[:, None]
-    height = (m.t1 - m.s1 * t0 / s0) / (m.s2 - m.s1**2 / s0)
-    return (t0 - height * m.s1) / s0, height
+    mean = _ratio(m.t0, m.s0)[:, None]
+    share = m.s1 * _ratio(np.ones_like(m.s0), m.s0)[:, None]
+    height = _ratio(m.t1 - m.s1 * mean, m.s2 - m.s1 * share)
+    return mean - height * share, height
+
+
+def _ratio(part: Array, whole: Array) -> Array:
+    """Divide; 0 where there is nothing to divide by (a pulse that nobody saw)."""
+    shape = np.broadcast_shapes(part.shape, whole.shape)
+    out = np.zeros(shape)
+    return np.divide(part, whole, out=out, where=np.broadcast_to(whole > 1e-12, shape))
 
 
 def peak(values: Array, step: float) -> tuple[Array, Array, Array]:

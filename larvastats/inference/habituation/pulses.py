@@ -85,7 +85,8 @@ def assay_levels(curves: Curves, fit: Fit) -> Array:
     out = np.zeros((len(y), shape.n_blocks))
     for k in range(shape.n_blocks):
         at = shape.block == k
-        out[:, k] = (w[:, at] * y[:, at]) @ e[at] / (w[:, at] @ e[at] ** 2).sum() * len(y)
+        square = (w[:, at] @ e[at] ** 2).sum()
+        out[:, k] = (w[:, at] * y[:, at]) @ e[at] / (square if square > 0 else np.nan) * len(y)
     return out
 
 

@@ -112,9 +112,10 @@ def unit_directions(grid: Grid, weight: Array) -> Array:
         own = grid.shape.block == p
         w, e, g = weight[own], grid.decay[:, own], grid.slope[:, own]
         if grid.shape.has_floor:
-            total = w.sum()
+            total = w.sum() or 1.0
             e = e - (e @ w / total)[:, None]
             g = g - (g @ w / total)[:, None]
-        share = (g * e) @ w / (e**2 @ w)
+        square = e**2 @ w
+        share = np.divide((g * e) @ w, square, out=np.zeros_like(square), where=square > 0)
         out[:, own] = g - share[:, None] * e
     return out

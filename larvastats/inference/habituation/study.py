@@ -181,9 +181,10 @@ def _direction(curves: Curves, found: Gate) -> str:
     if not np.isfinite(found.contrast) or found.contrast == 0:
         return ""
     before = curves.before[~np.isnan(curves.before)]
-    if not len(before):
+    first = curves.initial[~np.isnan(curves.initial)]
+    if not len(before) or not len(first):
         return "change"
-    response = np.nanmean(curves.initial) - before.mean()
+    response = first.mean() - before.mean()
     return "habituation" if response * found.contrast > 0 else "sensitisation"
 
 

@@ -6,17 +6,21 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from larvastats import UsageError
 from larvastats.inference.habituation import intervals
 from larvastats.inference.habituation.compare import Group, compare_tau
+from larvastats.inference.habituation.curves import Curves
 from larvastats.inference.habituation.fit import fit_curve, make_grid
 from larvastats.inference.habituation.gate import contrasts, gate
 from larvastats.inference.habituation.model import berne_shape, pulse_shape, recovery_shape
 from larvastats.inference.habituation.pulses import compare_ratios, fieller, pulse_levels
 from larvastats.inference.habituation.scores import project, scores
 from larvastats.inference.habituation.study import (
+    INTERVALS,
     Choices,
     Task,
     clusters,
@@ -26,6 +30,7 @@ from larvastats.inference.habituation.study import (
     t_limits,
     welch,
 )
+from larvastats.inference.habituation.table import describe
 
 RECOVERY = recovery_shape(np.arange(0, 31.0))
 BERNE = berne_shape(np.arange(0, 11.0), 4, 5.0)
@@ -265,6 +270,35 @@ def test_continuous_responses(curves_around):
     doubled = replace(speed, mean=2 * speed.mean, before=2 * speed.before)
     again = study(Task("A", doubled, None, Choices()))
     np.testing.assert_allclose(again.limits, out.limits)
+
+
+@given(st.integers(0, 10_000), st.sampled_from(["recovery", "pulses", "berne"]), st.booleans())
+def test_whatever_the_curves_numbers_mean_something(seed, kind, binomial):
+    """Holes, few assays, flat or noisy curves: no warning, and p-values and limits in range."""
+    rng = np.random.default_rng(seed)
+    shape = {"recovery": RECOVERY, "pulses": pulse_shape(8), "berne": BERNE}[kind]
+    n, bins = int(rng.integers(2, 7)), len(shape.start)
+    weight = rng.integers(0, 30, (n, bins)) * (rng.random((n, bins)) > rng.choice([0.0, 0.4]))
+    mean = rng.choice([0.0, 0.2, 1.0]) + rng.choice([0.0, 0.3]) * rng.standard_normal((n, bins))
+    mean = np.clip(mean, 0, 1) if binomial else mean
+    mean = np.where(weight > 0, np.round(mean, 3), np.nan)
+    before = np.where(rng.random(n) > 0.3, rng.random(n), np.nan)
+    curves = Curves(mean, weight.astype(float), before, np.ones(bins), shape, binomial, "roll")
+    curves = curves.take(np.flatnonzero(curves.usable))
+    control = curves.take(np.arange(len(curves.mean))[::-1])
+    choices = Choices(gate=0.99, resamples=99, interval=str(rng.choice(INTERVALS)))
+    fit = study(Task("C", control, None, choices)).fit
+    out = study(Task("A", curves, None, choices, control, None, fit))
+    assert bool(out.reason) == (out.gate is None)
+    if out.fit is not None:
+        row = describe(curves, out)
+        low, high = row["tau_low"], row["tau_high"]
+        assert np.isnan(low) or 0 <= low <= high
+        assert row["censored"] or shape.shortest < row["tau"] < shape.longest
+        if binomial:
+            assert (out.fit.start >= -1e-9).all() and (out.fit.start <= 1 + 1e-9).all()
+    if out.comparison is not None and np.isfinite(out.comparison.p_wild):
+        assert 0 < out.comparison.p_wild <= 1 and 0 <= out.comparison.p_approx <= 1
 
 
 def test_replicates(curves_around):
