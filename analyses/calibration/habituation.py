@@ -34,6 +34,7 @@ from larvastats.inference.habituation.model import (
     recovery_shape,
     resensitisation,
 )
+from larvastats.inference.habituation.scores import scores
 from larvastats.inference.habituation.study import Choices, Task, study
 
 LARVAE, ASSAYS, BINS = 20, 5, 30
@@ -101,7 +102,7 @@ def recovered(name: str, truth: Truth, draws: int, seed: int, boot: int) -> dict
     shape = shape_of(truth)
     grid = make_grid(shape)
     rng = np.random.default_rng([seed, 1])
-    passed, taus, held, widths = 0, [], [], []
+    passed, taus, held = 0, [], []
     for share in experiments(truth, draws, seed):
         curves = to_curves(share, shape)
         out = study(Task(str(passed), curves, None, Choices()))
@@ -111,8 +112,7 @@ def recovered(name: str, truth: Truth, draws: int, seed: int, boot: int) -> dict
         passed += 1
         own = np.arange(ASSAYS)
         arrays = curves.mean, curves.weight, out.fit
-        limits = {"score": out.limits}
-        limits["profile"] = intervals.profile_interval(out.fit, out.scores, grid, ASSAYS - 1)
+        limits = {"profile": out.limits, "score": intervals.score_interval(*arrays, grid, own)}
         if boot:
             limits["bootstrap-t"] = intervals.bootstrap_t_interval(
                 *arrays, out.scores, grid, own, boot, rng
@@ -121,7 +121,6 @@ def recovered(name: str, truth: Truth, draws: int, seed: int, boot: int) -> dict
         limits["least squares"] = (np.exp(log_tau - half), np.exp(log_tau + half))
         taus.append(out.fit.tau)
         held.append([low <= truth.tau <= high for low, high in limits.values()])
-        widths.append(np.log(np.minimum(out.limits[1], 1e3) / np.maximum(out.limits[0], 1e-3)))
     tau = np.array(taus)
     inside = tau < shape.longest
     row = {"truth": name, "tau": truth.tau, "passed": passed / draws,
@@ -258,7 +257,7 @@ def beta_binomial(curves: Curves, shape: Shape) -> tuple[float, float]:
 
 
 def sensitivity(draws: int, seed: int) -> pd.DataFrame:
-    """Return the coverage of a beta-binomial model's Wald intervals beside that of the scores'."""
+    """Return the coverage of a beta-binomial model's Wald intervals beside those of the profile."""
     rows = []
     for memory in (0.1, 1.5, 4.0):
         truth = Truth(8.0, floor=0.15, memory=memory)
@@ -271,8 +270,8 @@ def sensitivity(draws: int, seed: int) -> pd.DataFrame:
             log_tau, se = beta_binomial(curves, shape)
             held.append([out.limits[0] <= truth.tau <= out.limits[1],
                          abs(log_tau - np.log(truth.tau)) <= 1.96 * se])  # fmt: skip
-        score, beta = np.mean(held, axis=0)
-        rows.append({"memory": memory, "score": score, "beta-binomial": beta})
+        profile, beta = np.mean(held, axis=0)
+        rows.append({"memory": memory, "profile": profile, "beta-binomial": beta})
     return pd.DataFrame(rows)
 
 
@@ -298,8 +297,12 @@ def dated(dates: int, tau_sd: float, draws: int, seed: int) -> dict[str, object]
             groups.append(to_curves(share, shape))
         c = groups[0]
         fit = fit_curve(*c.pooled, grid, True)
-        limits = [intervals.score_interval(c.mean, c.weight, fit, grid, own)
-                  for own in (np.arange(m), day)]  # fmt: skip
+        limits = [
+            intervals.profile_interval(
+                fit, scores(c.mean, c.weight, fit, grid, own), grid, int(own.max())
+            )
+            for own in (np.arange(m), day)
+        ]
         held.append([low <= 8 <= high for low, high in limits])
         widths.append([np.log(min(high, 200) / max(low, 0.3)) for low, high in limits])
         p.append([

@@ -61,7 +61,7 @@ GateLevel = Annotated[
                  help="Level at which the response has to change before it gets a time constant."),
 ]  # fmt: skip
 Interval = Annotated[
-    Literal["score", "profile", "bootstrap-t"],
+    Literal["profile", "score", "bootstrap-t"],
     typer.Option("--interval", rich_help_panel=o.TEST,
                  help="How the interval of the time constant is made."),
 ]  # fmt: skip
@@ -99,7 +99,7 @@ def habituation(
     measure: Measure = "time",
     block: o.Block = "date",
     gate: GateLevel = 0.05,
-    interval: Interval = "score",
+    interval: Interval = "profile",
     null: Null = "auto",
     resamples: Resamples = 1000,
     correction: Correction = "bh",

@@ -52,7 +52,7 @@ def habituation(
     gap: str | None = None,
     block: str = "date",
     gate: float = 0.05,
-    interval: str = "score",
+    interval: str = "profile",
     null: str = "auto",
     resamples: int = 1000,
     correction: str = "bh",
@@ -98,8 +98,9 @@ def habituation(
         ``date``: line x date is the replicate of tau where there are five dates at least.
     gate : float
         Level of the gate.
-    interval : {'score', 'profile', 'bootstrap-t'}
-        How the 95% interval of tau is made.
+    interval : {'profile', 'score', 'bootstrap-t'}
+        How the 95% interval of tau is made: from the profile deviance, scaled by the scatter of the
+        assays, from their scores, or by a studentised bootstrap.
     null : {'auto', 'wild', 'F'}
         Where the p-value of a difference comes from; ``auto``: the wild bootstrap wherever it can
         reach a small enough p for so many lines.

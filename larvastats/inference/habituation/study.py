@@ -20,7 +20,7 @@ from larvastats.inference.resampling import seeded
 
 Array = NDArray[np.float64]
 
-INTERVALS = ("score", "profile", "bootstrap-t")
+INTERVALS = ("profile", "score", "bootstrap-t")
 LEAST_DATES = 5
 """Dates that make line x date the replicate of tau; with fewer it is the assay.
 
@@ -40,14 +40,14 @@ class Choices:
     ----------
     gate : float
         Level that the gate has to pass before a time constant is given.
-    interval : {'score', 'profile', 'bootstrap-t'}
+    interval : {'profile', 'score', 'bootstrap-t'}
     resamples : int
         Permutations, signs and bootstrap draws.
     seed : int
     """
 
     gate: float = 0.05
-    interval: str = "score"
+    interval: str = "profile"
     resamples: int = 1000
     seed: int = 0
 
@@ -201,13 +201,13 @@ def _limits(
     choices: Choices, rng: np.random.Generator,
 ) -> tuple[float, float]:  # fmt: skip
     df = int(cluster.max())
-    if choices.interval == "profile":
-        return intervals.profile_interval(fit, own, grid, df)
+    if choices.interval == "score":
+        return intervals.score_interval(curves.mean, curves.weight, fit, grid, cluster)
     if choices.interval == "bootstrap-t":
         return intervals.bootstrap_t_interval(
             curves.mean, curves.weight, fit, own, grid, cluster, choices.resamples, rng
         )
-    return intervals.score_interval(curves.mean, curves.weight, fit, grid, cluster)
+    return intervals.profile_interval(fit, own, grid, df)
 
 
 def _compare(task: Task, grid: Grid, rng: np.random.Generator) -> tuple[Comparison | None, str]:

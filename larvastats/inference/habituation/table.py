@@ -78,6 +78,8 @@ def _time_constant(curves: Curves, outcome: Outcome) -> dict[str, Any]:
     elif outcome.fit.edge < 0 or tau <= shape.shortest:
         censored, tau, low = "below", NAN, 0.0
         high = max(high, shape.shortest)
+    if math.isnan(outcome.limits[0]) or math.isnan(outcome.limits[1]):
+        low = high = NAN
     row = {"tau": tau, "tau_low": low, "tau_high": high, "censored": censored}
     return {**row, "tau_text": tau_text(row, curves), "dispersion": outcome.scores.dispersion}
 

@@ -333,7 +333,7 @@ def test_small_tests_against_scipy():
     ("change", "words"),
     [
         ({"gate": 0.0}, "gate must lie between 0 and 1"),
-        ({"interval": "wald"}, "interval must be one of score, profile, bootstrap-t"),
+        ({"interval": "wald"}, "interval must be one of profile, score, bootstrap-t"),
         ({"resamples": 10}, "resamples must be at least 99"),
         ({"seed": -1}, "seed must be a whole number"),
     ],
