@@ -36,9 +36,14 @@ HABITUATION_COLUMNS = (
 
 PRINTED = (
     "genotype", "n_assays", "baseline", "initial", "final", "recovered_fraction", "gate_p",
-    "tau_text", "returned", "p_value", "q_value", "rejected", "decline_p_value", "tau_res_p_value",
+    "tau_text", "p_value", "q_value", "rejected", "decline_p_value", "tau_res_p_value", "returned",
 )  # fmt: skip
-HEADS = {"tau_text": "tau", "recovered_fraction": "recovered", "gate_p": "gate p"}
+HEADS = {
+    "tau_text": "tau",
+    "recovered_fraction": "recovered",
+    "gate_p": "gate p",
+    "n_assays": "assays",
+}
 TITLES = {
     "recovery": "Recovery of {response} during a long stimulus",
     "pulses": "Decline of {response} over repeated pulses",

@@ -120,18 +120,17 @@ def _returned(curves: Curves, outcome: Outcome, row: Mapping[str, Any]) -> tuple
     if outcome.reason or outcome.gate is None:
         return "", NAN
     if math.isnan(row["baseline"]):
-        return "unknown: nothing is recorded before the stimulus", NAN
+        return "unknown: no baseline", NAN
     if outcome.direction == "sensitisation":
-        return "no: the response moves away from its level before", NAN
+        return "no: moves away from it", NAN
     if outcome.fit is None:
-        p = outcome.gate.p_value
-        return f"no change during the stimulus (gate p = {p:.2g})", NAN
+        return "no: does not change", NAN
     if math.isnan(row["recovered_fraction"]):
-        return "unknown: no clear response at onset to come back from", NAN
+        return "unknown: no clear response at onset", NAN
     whole = _share_in_the_end(curves, outcome, row)
     length, unit = float(curves.shape.stop.max()), curves.shape.unit
     if row["censored"] == "above":
-        return f"not within {length:.3g} {unit}: slower than the stimulus is long", NAN
+        return f"not within {length:.3g} {unit}", NAN
     if row["censored"] == "below":
         share = 100 * row["recovered_fraction"]
         return f"within {curves.shape.shortest:.3g} {unit}: {share:.0f}% recovered", NAN

@@ -102,11 +102,11 @@ def test_the_line_that_differs_is_found_and_stands_first(result, rows):
 def test_no_number_where_nothing_habituates(rows):
     flat, grows = rows.loc["flat"], rows.loc["grows"]
     assert flat["gate_p"] > 0.05 and np.isnan(flat["tau"]) and flat["tau_text"] == ""
-    assert "no change during the stimulus" in flat["returned"] and flat["levels"] == "measured"
+    assert flat["returned"] == "no: does not change" and flat["levels"] == "measured"
     assert not np.isnan(flat["area"]) and not np.isnan(flat["initial"])
     assert flat["decline_p_value"] < 0.05
     assert grows["direction"] == "sensitisation" and np.isnan(grows["tau"])
-    assert grows["returned"] == "no: the response moves away from its level before"
+    assert grows["returned"] == "no: moves away from it"
 
 
 def test_return_in_words(rows):
@@ -244,7 +244,7 @@ def test_print(result):
     assert "red light LED100: 20–50 s" in text and "20–50 s, one number per 1 s" in text
     assert "3 of 5 genotypes habituate, by the gate." in text
     assert "can be said to differ from their control's" in text and "fast@U" in text
-    assert "no: the response moves away" in text
+    assert "no: moves away from it" in text
     assert "nan" not in text.lower()
 
 
