@@ -11,6 +11,7 @@ _HOMES = {
     "DataError": "larvastats.errors",
     "Ethogram": "larvastats.ethogram",
     "HTest": "larvastats.results",
+    "HabituationResult": "larvastats.results",
     "LarvastatsError": "larvastats.errors",
     "Protocol": "larvastats.protocol",
     "ScreenResult": "larvastats.results",
@@ -19,6 +20,7 @@ _HOMES = {
     "UsageError": "larvastats.errors",
     "calibrate": "larvastats.verbs.calibrate",
     "compare": "larvastats.verbs.compare",
+    "habituation": "larvastats.verbs.habituation",
     "info": "larvastats.verbs.info",
     "ingest": "larvastats.verbs.ingest",
     "load": "larvastats.io.source",
@@ -33,6 +35,7 @@ __all__ = [
     "DataError",
     "Ethogram",
     "HTest",
+    "HabituationResult",
     "LarvastatsError",
     "Protocol",
     "ScreenResult",
@@ -42,6 +45,7 @@ __all__ = [
     "__version__",
     "calibrate",
     "compare",
+    "habituation",
     "info",
     "ingest",
     "load",
@@ -57,9 +61,16 @@ if TYPE_CHECKING:
     from larvastats.ethogram import Ethogram
     from larvastats.io.source import load
     from larvastats.protocol import Protocol, parse_protocol
-    from larvastats.results import HTest, ScreenResult, SourceInfo, TransitionsResult
+    from larvastats.results import (
+        HabituationResult,
+        HTest,
+        ScreenResult,
+        SourceInfo,
+        TransitionsResult,
+    )
     from larvastats.verbs.calibrate import calibrate
     from larvastats.verbs.compare import compare
+    from larvastats.verbs.habituation import habituation
     from larvastats.verbs.info import info
     from larvastats.verbs.ingest import ingest
     from larvastats.verbs.power import power

@@ -15,6 +15,8 @@ from larvastats.cli.calibrate import EXAMPLES as CALIBRATE_EXAMPLES
 from larvastats.cli.calibrate import calibrate
 from larvastats.cli.compare import EXAMPLES as COMPARE_EXAMPLES
 from larvastats.cli.compare import CompareCommand, compare
+from larvastats.cli.habituation import EXAMPLES as HABITUATION_EXAMPLES
+from larvastats.cli.habituation import habituation
 from larvastats.cli.info import EXAMPLES as INFO_EXAMPLES
 from larvastats.cli.info import info
 from larvastats.cli.ingest import EXAMPLES as INGEST_EXAMPLES
@@ -89,6 +91,7 @@ def _examples(lines: tuple[str, ...]) -> str:
 app.command(epilog=_examples(SCREEN_EXAMPLES))(screen)
 app.command(epilog=_examples(COMPARE_EXAMPLES), cls=CompareCommand)(compare)
 app.command(epilog=_examples(TRANSITIONS_EXAMPLES))(transitions)
+app.command(epilog=_examples(HABITUATION_EXAMPLES))(habituation)
 app.command(epilog=_examples(INGEST_EXAMPLES))(ingest)
 app.command(epilog=_examples(INFO_EXAMPLES))(info)
 app.command(epilog=_examples(CALIBRATE_EXAMPLES))(calibrate)

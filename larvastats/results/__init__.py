@@ -7,6 +7,7 @@ A result carries its numbers, its design, its seed and its warnings; it computes
 
 from larvastats.results.calibration import CalibrationResult
 from larvastats.results.columns import SCREEN_COLUMNS, TRANSITION_COLUMNS
+from larvastats.results.habituation import HABITUATION_COLUMNS, HabituationResult
 from larvastats.results.htest import HTest
 from larvastats.results.info import SourceInfo
 from larvastats.results.power import PowerResult
@@ -14,10 +15,12 @@ from larvastats.results.screen import ScreenResult
 from larvastats.results.transitions import TransitionsResult
 
 __all__ = [
+    "HABITUATION_COLUMNS",
     "SCREEN_COLUMNS",
     "TRANSITION_COLUMNS",
     "CalibrationResult",
     "HTest",
+    "HabituationResult",
     "PowerResult",
     "ScreenResult",
     "SourceInfo",

@@ -59,7 +59,7 @@ def sketches(monkeypatch) -> None:
         for suffix in (".png", ".svg"):
             stem.with_name(stem.name + suffix).write_text("a picture")
 
-    monkeypatch.setattr(export, "_draw", sketch)
+    monkeypatch.setattr("larvastats.export.pieces.draw", sketch)
     for plot in ("ranking.plot_ranking", "volcano.plot_volcano", "matrices.plot_matrices"):
         monkeypatch.setattr(f"larvastats.plot.{plot}", lambda *args, **options: None)
 
@@ -149,7 +149,7 @@ def full_disk(*args: object, **kwargs: object) -> None:
         "pandas.DataFrame.to_parquet",
         "pandas.DataFrame.to_csv",
         "matplotlib.figure.Figure.savefig",
-        "larvastats.export.write_json",
+        "larvastats.export.staging.write_json",
         "os.fsync",
     ],
 )
@@ -274,7 +274,7 @@ def test_matrices_become_their_files(ethogram, tmp_path):
 
 
 def test_many_genotypes_get_pictures_for_the_first_few(ethogram, tmp_path, monkeypatch):
-    monkeypatch.setattr(export, "MOST_PICTURES", 2)
+    monkeypatch.setattr("larvastats.export.transitions.MOST_PICTURES", 2)
     paths = export.write_transitions(transitions(ethogram), tmp_path)
     assert len([p for p in paths if p.suffix == ".png"]) == 2
 
