@@ -59,9 +59,9 @@ def write_screen(
     """Write a screen: tables, provenance and pictures.
 
     ``screen.parquet`` and ``screen.csv`` (one row per line, best first), ``transitions.parquet``,
-    ``calibration.csv`` (if the screen was calibrated), ``provenance.json``; ``ranking``,
-    ``volcano``, ``matrices_<genotype>`` of the best lines, ``raster`` and ``calibration``, each as
-    png and svg.
+    ``windows.parquet`` and ``.csv`` (if several windows were tested), ``calibration.csv`` (if the
+    screen was calibrated), ``provenance.json``; ``ranking``, ``volcano``,
+    ``matrices_<genotype>`` of the best lines, ``raster`` and ``calibration``, each as png and svg.
 
     Parameters
     ----------
@@ -91,6 +91,9 @@ def write_screen(
         result.table.to_parquet(stage / "screen.parquet", index=False)
         _csv(result.table, stage / "screen.csv")
         result.transitions.to_parquet(stage / "transitions.parquet", index=False)
+        if result.windows is not None:
+            result.windows.to_parquet(stage / "windows.parquet", index=False)
+            _csv(result.windows, stage / "windows.csv")
         if result.calibration is not None:
             _csv(result.calibration.tidy(), stage / "calibration.csv")
         if figures:

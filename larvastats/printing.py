@@ -228,8 +228,11 @@ def counted(number: int, noun: str) -> str:
 
 def screen_columns(table: pd.DataFrame) -> pd.DataFrame:
     """Choose what a screen prints of its table: the columns of :data:`PRINTED` with any content."""
-    shown = table[list(PRINTED)]
-    filled = [bool((shown[c].notna() & (shown[c].astype("str") != "")).any()) for c in PRINTED]
+    names = list(PRINTED)
+    if table["window"].nunique() > 1:  # several were tested: which was the strongest
+        names.insert(1, "window")
+    shown = table[names]
+    filled = [bool((shown[c].notna() & (shown[c].astype("str") != "")).any()) for c in names]
     return shown.loc[:, filled]
 
 

@@ -6,7 +6,7 @@ A result carries its numbers, its design, its seed and its warnings; it computes
 """
 
 from larvastats.results.calibration import CalibrationResult
-from larvastats.results.columns import SCREEN_COLUMNS, TRANSITION_COLUMNS
+from larvastats.results.columns import SCREEN_COLUMNS, TRANSITION_COLUMNS, WINDOW_COLUMNS
 from larvastats.results.htest import HTest
 from larvastats.results.info import SourceInfo
 from larvastats.results.power import PowerResult
@@ -16,6 +16,7 @@ from larvastats.results.transitions import TransitionsResult
 __all__ = [
     "SCREEN_COLUMNS",
     "TRANSITION_COLUMNS",
+    "WINDOW_COLUMNS",
     "CalibrationResult",
     "HTest",
     "PowerResult",

@@ -42,6 +42,9 @@ class ScreenResult:
         Warnings about the whole screen; printed.
     calibration : CalibrationResult or None
         What the screen's own controls say about its error.
+    windows : DataFrame or None
+        :data:`~larvastats.results.columns.WINDOW_COLUMNS`, one row per line and window, where
+        several windows were tested together.
     """
 
     table: pd.DataFrame
@@ -54,6 +57,7 @@ class ScreenResult:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     calibration: CalibrationResult | None = None
+    windows: pd.DataFrame | None = None
 
     def tidy(self) -> pd.DataFrame:
         """Return one row per line, best first."""
