@@ -15,6 +15,7 @@ _HOMES = {
     "Protocol": "larvastats.protocol",
     "ScreenResult": "larvastats.results",
     "SourceInfo": "larvastats.results",
+    "TransitionModel": "larvastats.results",
     "TransitionsResult": "larvastats.results",
     "UsageError": "larvastats.errors",
     "calibrate": "larvastats.verbs.calibrate",
@@ -24,8 +25,10 @@ _HOMES = {
     "load": "larvastats.io.source",
     "parse_protocol": "larvastats.protocol",
     "power": "larvastats.verbs.power",
+    "predict": "larvastats.verbs.transition_model",
     "proportion_test": "larvastats.verbs.proportion_test",
     "screen": "larvastats.verbs.screen",
+    "transition_model": "larvastats.verbs.transition_model",
     "transitions": "larvastats.verbs.transitions",
 }
 
@@ -37,6 +40,7 @@ __all__ = [
     "Protocol",
     "ScreenResult",
     "SourceInfo",
+    "TransitionModel",
     "TransitionsResult",
     "UsageError",
     "__version__",
@@ -47,8 +51,10 @@ __all__ = [
     "load",
     "parse_protocol",
     "power",
+    "predict",
     "proportion_test",
     "screen",
+    "transition_model",
     "transitions",
 ]
 
@@ -57,7 +63,13 @@ if TYPE_CHECKING:
     from larvastats.ethogram import Ethogram
     from larvastats.io.source import load
     from larvastats.protocol import Protocol, parse_protocol
-    from larvastats.results import HTest, ScreenResult, SourceInfo, TransitionsResult
+    from larvastats.results import (
+        HTest,
+        ScreenResult,
+        SourceInfo,
+        TransitionModel,
+        TransitionsResult,
+    )
     from larvastats.verbs.calibrate import calibrate
     from larvastats.verbs.compare import compare
     from larvastats.verbs.info import info
@@ -65,6 +77,7 @@ if TYPE_CHECKING:
     from larvastats.verbs.power import power
     from larvastats.verbs.proportion_test import proportion_test
     from larvastats.verbs.screen import screen
+    from larvastats.verbs.transition_model import predict, transition_model
     from larvastats.verbs.transitions import transitions
 
 

@@ -11,6 +11,7 @@ from larvastats.results.htest import HTest
 from larvastats.results.info import SourceInfo
 from larvastats.results.power import PowerResult
 from larvastats.results.screen import ScreenResult
+from larvastats.results.transition_model import TransitionModel
 from larvastats.results.transitions import TransitionsResult
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "PowerResult",
     "ScreenResult",
     "SourceInfo",
+    "TransitionModel",
     "TransitionsResult",
 ]
