@@ -18,6 +18,9 @@ from larvastats.markov.smooth import Jumps, make_patterns, time_columns
 ANY = "(any)"
 """Name of the origin where it is a variable of the formula."""
 
+FEWEST = 5
+"""Transitions per column of the formula that a state needs to be modelled."""
+
 GRID = 150
 """Moments of the default predictions, at most."""
 
@@ -88,10 +91,10 @@ def origins(
             continue
         patterns = make_patterns(own, group, table, setting.protocol, states if together else None)
         design = make_design(right, formula, patterns.table)
-        if n <= len(design.names):
+        if n < FEWEST * len(design.names):
             notes.append(
-                f"no model from {name}: {n} transitions, and the formula has {len(design.names)} "
-                "columns"
+                f"no model from {name}: {n} transitions for the {len(design.names)} columns of the "
+                f"formula, at least {FEWEST} each are needed"
             )
             continue
         origins.append(Origin(name, own, patterns, design))

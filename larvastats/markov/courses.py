@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special, stats
 
 from larvastats.markov.logit import probabilities_of
 from larvastats.markov.smooth import OriginFit
@@ -15,6 +15,9 @@ Index = NDArray[np.int64]
 
 LEAST_BAND = 1.0
 """A probability whose logit has a larger model standard error rests on less than one transition."""
+
+VAGUE = 0.1
+"""Half-width beyond which such a probability is blank: not even its first digit is known."""
 
 LEAST_TERM = 2.0
 """The same of a coefficient, over the range of its column: a quarter of a transition."""
@@ -86,8 +89,8 @@ def predict_origin(fit: OriginFit, table: pd.DataFrame, level: float = 0.95) -> 
     """Return probabilities with pointwise bands, one row per row of `table` and destination.
 
     Bands are symmetric on the logit scale, from the jackknife and Student's t. Where less than one
-    transition lies behind a probability there is no band; a genotype that never leaves the state
-    has no probabilities.
+    transition lies behind a probability there is no band, and no probability unless it is clearly
+    close to 0 or 1; a genotype that never leaves the state has no probabilities.
 
     Parameters
     ----------
@@ -102,15 +105,20 @@ def predict_origin(fit: OriginFit, table: pd.DataFrame, level: float = 0.95) -> 
     if fit.seen:
         unknown = ~table["genotype"].astype("str").isin(fit.seen).to_numpy(bool)
     without = np.stack([probabilities_of(x, beta, allowed) for beta in fit.deleted])
-    variance, df = jackknife(_logit(without), fit.stratum)
-    error = np.where(_model_error(fit, x, p) > LEAST_BAND, np.nan, np.sqrt(variance))
+    variance, df = jackknife(without, fit.stratum)
+    # on the scale of probabilities, where a cluster that holds a rare action entire moves them by
+    # no more than there is; then as a slope on the logit scale
+    error = np.sqrt(variance) / np.maximum(p * (1 - p), 1e-300)
+    own = _model_error(fit, x, p)
+    reach = np.maximum(_expit(_logit(p) + own) - p, p - _expit(_logit(p) - own))
+    vague = (own > LEAST_BAND) & (reach > VAGUE)
     # cells that cannot be have no band either
-    error = np.where((p > 0) & (p < 1), error, np.nan)
+    error = np.where((own <= LEAST_BAND) & (p > 0) & (p < 1), error, np.nan)
     half = stats.t.ppf((1 + level) / 2, np.maximum(df, 1.0)) * error
     eta = _logit(p)
     error[unknown], half[unknown] = np.nan, np.nan
     columns = {
-        "p": np.where(unknown[:, None], np.nan, p),
+        "p": np.where(unknown[:, None] | vague, np.nan, p),
         "p_low": _expit(eta - half),
         "p_high": _expit(eta + half),
         "df": np.where(np.isnan(error), np.nan, df),
@@ -145,4 +153,4 @@ def _logit(p: Array) -> Array:
 
 
 def _expit(eta: Array) -> Array:
-    return np.asarray(1 / (1 + np.exp(-eta)), dtype=np.float64)
+    return np.asarray(special.expit(eta), dtype=np.float64)

@@ -6,6 +6,7 @@ splines and polynomials, ``*`` and ``:`` interactions.
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -83,7 +84,7 @@ def read_formula(text: str, known: Sequence[str]) -> tuple[Any, frozenset[str]]:
     try:
         formula = Formula(text)
         right, left = getattr(formula, "rhs", None), getattr(formula, "lhs", None)
-        variables = frozenset(map(str, right.required_variables)) if right is not None else None
+        variables = _named(right) if right is not None else None
     except Exception as error:
         raise UsageError(f"formula {text!r} cannot be read: {_said(error)}") from error
     if right is None or variables is None or str(left) != "to":
@@ -119,7 +120,7 @@ def make_design(right: Any, text: str, table: pd.DataFrame) -> Design:
     """
     from formulaic import model_matrix
 
-    for name in sorted(map(str, right.required_variables)):
+    for name in sorted(_named(right)):
         if name in table and table[name].isna().any():
             raise DataError(
                 f"column {name} is missing in some assays, and formula {text!r} needs it; fill "
@@ -148,6 +149,21 @@ def make_design(right: Any, text: str, table: pd.DataFrame) -> Design:
         kept,
         tuple(variables[k] for k in kept),
     )
+
+
+def _named(right: Any) -> frozenset[str]:
+    """Return the variables of a formula's right side, those inside of functions included."""
+    names: set[str] = set()
+    for term in right:
+        for factor in term.factors:
+            if factor.eval_method.value == "lookup":
+                names.add(str(factor.expr))
+            elif factor.eval_method.value == "python":
+                tree = ast.parse(str(factor.expr), mode="eval")
+                called = {n.func.id for n in ast.walk(tree)
+                          if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}  # fmt: skip
+                names |= {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)} - called - {"np"}
+    return frozenset(names)
 
 
 def _said(error: Exception) -> str:
