@@ -145,8 +145,8 @@ def write_transitions(
 ) -> list[Path]:
     """Write transition matrices.
 
-    ``transitions.parquet`` and ``.csv``, ``provenance.json`` and ``matrices_<genotype>`` of the
-    first twelve genotypes as png and svg.
+    ``transitions.parquet`` and ``.csv``, ``provenance.json`` and, of the first twelve genotypes,
+    ``matrices_<genotype>`` and (by window) ``courses_<genotype>`` as png and svg.
 
     Parameters, returns and errors as in :func:`write_screen`.
     """
@@ -156,6 +156,9 @@ def write_transitions(
         names = [str(g) for g in result.table["genotype"].unique()]
         for genotype in names[: MOST_PICTURES if figures else 0]:
             _draw(result.plot(genotype=genotype), stage / f"matrices_{file_name(genotype)}")
+            if result.design.get("by"):
+                figure = result.plot(genotype=genotype, kind="courses")
+                _draw(figure, stage / f"courses_{file_name(genotype)}")
     return files
 
 

@@ -179,6 +179,11 @@ def transition_model(
     )
 
 
+def has_time(model: TransitionModel) -> bool:
+    """Whether a model has courses over time, or one moment only."""
+    return bool(model.predictions["t"].nunique() > 1)
+
+
 def predict(
     model: TransitionModel, grid: pd.DataFrame, *, level: float | None = None
 ) -> pd.DataFrame:
