@@ -19,9 +19,6 @@ LEAST_BAND = 1.0
 VAGUE = 0.1
 """Half-width beyond which such a probability is blank: not even its first digit is known."""
 
-LEAST_TERM = 2.0
-"""The same of a coefficient, over the range of its column: a quarter of a transition."""
-
 
 def jackknife(deleted: Array, stratum: Index) -> tuple[Array, Array]:
     """Return variance and degrees of freedom from leave-one-cluster-out values.
@@ -59,15 +56,14 @@ def jackknife(deleted: Array, stratum: Index) -> tuple[Array, Array]:
 def coefficient_table(fit: OriginFit, level: float = 0.95) -> pd.DataFrame:
     """Return one row per coefficient: estimate, jackknife standard error, df, t, p, limits.
 
-    Coefficients with less than a quarter of a transition behind them are blank.
+    Coefficients with next to no transition behind them are blank.
     """
     beta = fit.logit.beta
     variance, df = jackknife(fit.deleted, fit.stratum)
     free = fit.logit.free
     parts = []
-    own = np.sqrt(np.diag(fit.variance)).reshape(len(free), -1)
     for k, j in enumerate(free):
-        empty = own[k] * fit.span > LEAST_TERM
+        empty = fit.empty[k]
         estimate = np.where(empty, np.nan, beta[:, j])
         error = np.where(empty, np.nan, np.sqrt(variance[:, j]))
         degrees = np.where(np.isnan(error), np.nan, df[:, j])

@@ -26,6 +26,12 @@ MOST_REFITS = 12
 NEAR = 1e-3
 """The same for the fits without one cluster, which scatter by far more."""
 
+LEAST = 0.25
+"""Information, in transitions, below which a direction of the linear predictor is unknown."""
+
+MOVED = 0.25
+"""A coefficient that moves by more than this, over its column's range, along such a direction."""
+
 DEPENDENT = 1e-7
 """A column whose part outside of those before it is smaller than this, relatively, is aliased."""
 
@@ -347,3 +353,36 @@ def model_variance(
     # where nothing is known the variance is large, not infinite
     h = h / np.outer(scale, scale) + 1e-8 * np.eye(len(h))
     return np.asarray(linalg.inv(h) / np.outer(scale, scale), dtype=np.float64)
+
+
+def unsupported(
+    fit: Logit, x: Array, n: Array, allowed: NDArray[np.bool_] | None = None
+) -> NDArray[np.bool_]:
+    """Return which coefficients have next to no transition behind them, shape (to, column).
+
+    A destination that a group of rows (almost) never shows leaves directions of the linear
+    predictor without information: its coefficients there are those of the prior counts, or
+    nowhere. Columns that are merely alike, such as powers of time, are no such case.
+
+    Parameters
+    ----------
+    fit : Logit
+    x : ndarray, shape (row, column)
+    n : ndarray, shape (row,)
+        Transitions.
+    allowed : ndarray of bool, shape (row, to), optional
+    """
+    p, seen = probabilities_of(x, fit.beta, allowed), n > 0
+    r = linalg.qr(x[seen] * np.sqrt(n[seen])[:, None], mode="r")[0][: x.shape[1]]
+    back = linalg.solve_triangular(r, np.eye(len(r)))
+    q = x @ back
+    span = np.where(np.ptp(x, axis=0) > 0, np.ptp(x, axis=0), np.abs(x).max(axis=0))
+    out = np.zeros((len(fit.free), x.shape[1]), dtype=bool)
+    for k, j in enumerate(fit.free):
+        weight = n * p[:, j] * (1 - p[:, j])
+        value, vector = np.linalg.eigh((q * weight[:, None]).T @ q)
+        reach = np.abs(q[seen] @ vector).max(axis=0)
+        weak = value / reach**2 < LEAST
+        moved = np.abs(back @ vector / reach) * span[:, None]
+        out[k] = (moved[:, weak] > MOVED).any(axis=1)
+    return out

@@ -22,6 +22,7 @@ from larvastats.markov.logit import (
     delete_one,
     fit_logit,
     model_variance,
+    unsupported,
 )
 from larvastats.protocol import Protocol, Window
 
@@ -184,8 +185,8 @@ class OriginFit:
         Clusters with the same covariates.
     variance : ndarray, shape (to x column, to x column)
         Of independent transitions; tells only which numbers have nothing behind them.
-    span : ndarray, shape (column,)
-        Range of every column in the data.
+    empty : ndarray of bool, shape (to - 1, column)
+        Coefficients with next to no transition behind them.
     design : Design
     n : int
         Transitions.
@@ -200,7 +201,7 @@ class OriginFit:
     deleted: Array
     stratum: Index
     variance: Array
-    span: Array
+    empty: NDArray[np.bool_]
     design: Design
     n: int
     seen: tuple[str, ...] = ()
@@ -260,9 +261,9 @@ def fit_origin(
     logit = fit_logit(x, counts, reference=reference, prior=weight, allowed=allowed)
     deleted = delete_one(logit, x, data, weight, allowed)
     variance = model_variance(logit, x, counts.sum(axis=1), weight, allowed)
-    span = np.where(np.ptp(x, axis=0) > 0, np.ptp(x, axis=0), np.abs(x).max(axis=0))
+    empty = unsupported(logit, x, counts.sum(axis=1), allowed)
     return OriginFit(
-        start, to, never, logit, deleted, stratum[present], variance, span, design,
+        start, to, never, logit, deleted, stratum[present], variance, empty, design,
         int(total.sum()), _genotypes(patterns.table, counts),
     )  # fmt: skip
 
