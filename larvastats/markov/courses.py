@@ -39,6 +39,8 @@ def jackknife(deleted: Array, stratum: Index) -> tuple[Array, Array]:
     shape = deleted.shape[1:]
     variance, spread = np.zeros(shape), np.zeros(shape)
     alone = np.zeros(shape, dtype=bool)
+    if len(deleted) < 2:
+        return np.full(shape, np.nan), np.full(shape, np.nan)
     whole = deleted.mean(axis=0)
     for s in np.unique(stratum):
         own = deleted[stratum == s]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,10 +49,6 @@ class Design:
         """Return the columns of a table, shape (row, column)."""
         made = self._spec.get_model_matrix(table, context={"np": np})
         return np.asarray(made, dtype=np.float64)[:, self._kept]
-
-    def select(self, wanted: Callable[[frozenset[str]], bool]) -> NDArray[np.int64]:
-        """Return the positions of columns whose variables satisfy a condition."""
-        return np.array([k for k, v in enumerate(self._variables) if wanted(v)], dtype=np.int64)
 
     @property
     def variables(self) -> frozenset[str]:

@@ -188,7 +188,7 @@ def _newton(  # type: ignore[no-untyped-def]
     flat = gradient.T.ravel()
     # destinations that are about to vanish leave no information: a touch keeps it invertible
     h[np.diag_indices_from(h)] += 1e-12 * max(float(h.diagonal().max()), 1e-300)
-    move = linalg.solve(h, flat, assume_a="pos")
+    move = np.linalg.solve(h, flat)
     step = np.zeros_like(beta)
     step[:, free] = move.reshape(len(free), -1).T
     return step, float(flat @ move)
@@ -315,7 +315,8 @@ def delete_one(
 
 def _invertible(h: Array, whole: Array) -> Array:
     """Keep a little of the whole information where nothing is left."""
-    h[np.diag_indices_from(h)] += 1e-6 * whole.diagonal()
+    diagonal = whole.diagonal()
+    h[np.diag_indices_from(h)] += 1e-6 * diagonal + 1e-9 * max(float(diagonal.max()), 1e-300)
     return h
 
 
@@ -330,7 +331,7 @@ def _refit(  # type: ignore[no-untyped-def]
         if turn > 1:
             h = _invertible(information(x, n, p[:, free]), whole)
         flat = (x.T @ (counts - n[:, None] * p)[:, free]).T.ravel()
-        move = linalg.solve(h, flat, assume_a="pos", check_finite=False)
+        move = np.linalg.solve(h, flat)
         step = np.zeros_like(beta)
         step[:, free] = move.reshape(len(free), -1).T
         beta, value = _line_search(x, beta, step, counts, value, allowed)
@@ -352,7 +353,7 @@ def model_variance(
     scale = np.sqrt(np.maximum(h.diagonal(), 1e-300))
     # where nothing is known the variance is large, not infinite
     h = h / np.outer(scale, scale) + 1e-8 * np.eye(len(h))
-    return np.asarray(linalg.inv(h) / np.outer(scale, scale), dtype=np.float64)
+    return np.asarray(np.linalg.inv(h) / np.outer(scale, scale), dtype=np.float64)
 
 
 def unsupported(
