@@ -60,7 +60,7 @@ def write_screen(
 
     ``screen.parquet`` and ``screen.csv`` (one row per line, best first), ``transitions.parquet``,
     ``windows.parquet`` and ``.csv`` (if several windows were tested), ``calibration.csv`` (if the
-    screen was calibrated), ``provenance.json``; ``ranking``, ``volcano``,
+    screen was calibrated), ``provenance.json``; ``ranking``, ``volcano``, ``windows`` (if several),
     ``matrices_<genotype>`` of the best lines, ``raster`` and ``calibration``, each as png and svg.
 
     Parameters
@@ -100,6 +100,8 @@ def write_screen(
             best = [str(g) for g in result.table["genotype"].iloc[:BEST]]
             _draw(result.plot("ranking"), stage / "ranking")
             _draw(result.plot("volcano"), stage / "volcano")
+            if result.windows is not None:
+                _draw(result.plot("windows"), stage / "windows")
             for genotype in _drawable(best, result.transitions):
                 figure = result.plot("matrices", genotype=genotype)
                 _draw(figure, stage / f"matrices_{file_name(genotype)}")

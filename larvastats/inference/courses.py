@@ -155,13 +155,19 @@ def _with_genotype(table: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 def _scaled(extra: Array, p: Array, data: Clustered, free: Index, term: str) -> Array:
-    """Scores of the assays in units of their information; of a course without each one's level."""
+    """Mean scores per transition in units of their information; of a course without its level.
+
+    Means and not sums: what the common model misses is missed for both genotypes alike, however
+    many transitions each of their assays has.
+    """
     x = extra if term == LEVEL else np.column_stack([np.ones(len(extra)), extra])
     raw = scores(x, p, data, free)  # (unit, to, column)
     flat = raw[:, :, x.shape[1] - extra.shape[1] :].reshape(len(raw), -1)
+    n = np.zeros(len(raw))
     total = np.zeros((flat.shape[1], flat.shape[1]))
     for c, (pattern, counts) in enumerate(data):
-        if not len(pattern):
+        n[c] = counts.sum()
+        if not n[c]:
             continue
         own = information(x[pattern], counts.sum(axis=1), p[pattern][:, free])
         if term == LEVEL:
@@ -176,7 +182,9 @@ def _scaled(extra: Array, p: Array, data: Clustered, free: Index, term: str) -> 
         total += own[np.ix_(~level, ~level)] - across @ gain
     value, vector = np.linalg.eigh((total + total.T) / 2)
     strong = value > NOTHING * max(float(value.max(initial=0.0)), 1e-300)
-    return np.asarray(flat @ (vector[:, strong] / np.sqrt(value[strong])), dtype=np.float64)
+    scaled = flat @ (vector[:, strong] / np.sqrt(value[strong]))
+    size = np.where(n > 0, n.mean() / np.maximum(n, 1.0), 0.0)
+    return np.asarray(scaled * size[:, None], dtype=np.float64)
 
 
 def test_course(

@@ -160,7 +160,7 @@ def _design(
     shown = "; ".join(named if len(named) <= 6 else [*named[:3], "…", named[-1]])
     return design | {
         "window": window,
-        "window_text": f"{len(parts)} windows, the strongest shown: {shown}",
+        "window_text": f"each of {len(parts)}, the strongest shown: {shown}",
         "windows_text": {c.window_name: c.windows[0].describe() for c in parts},
         "null_text": f"{design['null_text']}, {together} over {len(parts)} windows",
         "n_windows": len(parts),
