@@ -328,7 +328,7 @@ def _refit(  # type: ignore[no-untyped-def]
     value, whole = _value(x, beta, counts, allowed), h
     for turn in range(MOST_REFITS):
         p = probabilities_of(x, beta, allowed)
-        if turn > 1:
+        if turn > 1 and turn % 2 == 0:  # the old information serves twice
             h = _invertible(information(x, n, p[:, free]), whole)
         flat = (x.T @ (counts - n[:, None] * p)[:, free]).T.ravel()
         move = np.linalg.solve(h, flat)

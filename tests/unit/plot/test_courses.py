@@ -141,8 +141,10 @@ def test_a_cell_per_line_and_window(pictures):
     assert names == ["before", "during_1", "during_2", "after"]
 
 
-@pytest.mark.parametrize("windows", [("before", "during_1"),
-                                     tuple(f"{5 * k}:{5 * k + 10}" for k in range(20))])  # fmt: skip
+MANY = tuple(f"{5 * k}:{5 * k + 10}" for k in range(20))
+
+
+@pytest.mark.parametrize("windows", [("before", "during_1"), MANY], ids=len)
 def test_lines_and_windows_keep_apart(pictures, windows):
     figure = plot_line_windows(screened(pictures, windows=windows))
     assert pictures.overlaps(figure) == [] and pictures.outside(figure) == []
