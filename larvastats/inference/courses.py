@@ -165,11 +165,13 @@ def _scaled(extra: Array, p: Array, data: Clustered, free: Index, term: str) -> 
     flat = raw[:, :, x.shape[1] - extra.shape[1] :].reshape(len(raw), -1)
     n = np.zeros(len(raw))
     total = np.zeros((flat.shape[1], flat.shape[1]))
+    largest = 1e-300
     for c, (pattern, counts) in enumerate(data):
         n[c] = counts.sum()
         if not n[c]:
             continue
         own = information(x[pattern], counts.sum(axis=1), p[pattern][:, free])
+        largest += float(own.diagonal().max(initial=0.0))
         if term == LEVEL:
             total += own
             continue
@@ -181,7 +183,8 @@ def _scaled(extra: Array, p: Array, data: Clustered, free: Index, term: str) -> 
         flat[c] -= raw[c, :, 0] @ gain
         total += own[np.ix_(~level, ~level)] - across @ gain
     value, vector = np.linalg.eigh((total + total.T) / 2)
-    strong = value > NOTHING * max(float(value.max(initial=0.0)), 1e-300)
+    # against the information before levels were taken out: what is then left of a constant is none
+    strong = value > NOTHING * largest
     scaled = flat @ (vector[:, strong] / np.sqrt(value[strong]))
     size = np.where(n > 0, n.mean() / np.maximum(n, 1.0), 0.0)
     return np.asarray(scaled * size[:, None], dtype=np.float64)
