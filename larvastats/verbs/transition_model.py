@@ -23,7 +23,7 @@ from larvastats.markov.smooth import (
     fit_origin,
     time_columns,
 )
-from larvastats.protocol import windows
+from larvastats.protocol import Window, windows
 from larvastats.results import TransitionModel
 from larvastats.verbs._open import open_source
 
@@ -147,21 +147,12 @@ def transition_model(
     design = {
         "formula": formula,
         "data_name": opened.name,
-        "protocol": setting.protocol.raw or None,
-        "stimuli": setting.protocol.describe(),
-        "stimulus_intervals": [list(i) for i in setting.protocol.intervals],
-        "window": chosen[0].name,
-        "window_text": chosen[0].describe(),
-        "genotypes": list(names),
-        "control": names[0],
-        "transitions": "jump",
+        **_said(setting, chosen[0], names, variables),
         "dt": dt,
         "prior": prior,
         "level": level,
-        "replicate": "line x date" if setting.dates is not None else "assay",
-        "null": sorted(set(tested["null"].dropna())) if len(tested) else [],
+        "null": sorted(set(tested["null"].dropna())),
         "aliased": sorted({name for f in fits for name in f.design.aliased}),
-        "typical": course_layout.typical(setting, variables),
         **course_tables.sizes(fits, jumps, stratum, names),
     }
     return TransitionModel(
@@ -177,6 +168,24 @@ def transition_model(
         provenance=opened.provenance,
         notes=notes,
     )
+
+
+def _said(
+    setting: Setting, window: Window, names: Sequence[str], variables: frozenset[str]
+) -> dict[str, Any]:
+    """Describe what was modelled: protocol, window, genotypes, replicate."""
+    return {
+        "protocol": setting.protocol.raw or None,
+        "stimuli": setting.protocol.describe(),
+        "stimulus_intervals": [list(i) for i in setting.protocol.intervals],
+        "window": window.name,
+        "window_text": window.describe(),
+        "genotypes": list(names),
+        "control": names[0],
+        "transitions": "jump",
+        "replicate": "line x date" if setting.dates is not None else "assay",
+        "typical": course_layout.typical(setting, variables),
+    }
 
 
 def has_time(model: TransitionModel) -> bool:
