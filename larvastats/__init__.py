@@ -16,6 +16,7 @@ _HOMES = {
     "Protocol": "larvastats.protocol",
     "ScreenResult": "larvastats.results",
     "SourceInfo": "larvastats.results",
+    "TransitionModel": "larvastats.results",
     "TransitionsResult": "larvastats.results",
     "UsageError": "larvastats.errors",
     "calibrate": "larvastats.verbs.calibrate",
@@ -26,8 +27,10 @@ _HOMES = {
     "load": "larvastats.io.source",
     "parse_protocol": "larvastats.protocol",
     "power": "larvastats.verbs.power",
+    "predict": "larvastats.verbs.transition_model",
     "proportion_test": "larvastats.verbs.proportion_test",
     "screen": "larvastats.verbs.screen",
+    "transition_model": "larvastats.verbs.transition_model",
     "transitions": "larvastats.verbs.transitions",
 }
 
@@ -40,6 +43,7 @@ __all__ = [
     "Protocol",
     "ScreenResult",
     "SourceInfo",
+    "TransitionModel",
     "TransitionsResult",
     "UsageError",
     "__version__",
@@ -51,8 +55,10 @@ __all__ = [
     "load",
     "parse_protocol",
     "power",
+    "predict",
     "proportion_test",
     "screen",
+    "transition_model",
     "transitions",
 ]
 
@@ -66,6 +72,7 @@ if TYPE_CHECKING:
         HTest,
         ScreenResult,
         SourceInfo,
+        TransitionModel,
         TransitionsResult,
     )
     from larvastats.verbs.calibrate import calibrate
@@ -76,6 +83,7 @@ if TYPE_CHECKING:
     from larvastats.verbs.power import power
     from larvastats.verbs.proportion_test import proportion_test
     from larvastats.verbs.screen import screen
+    from larvastats.verbs.transition_model import predict, transition_model
     from larvastats.verbs.transitions import transitions
 
 

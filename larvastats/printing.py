@@ -146,7 +146,9 @@ def _text_column(name: str, values: pd.Series, digits: int) -> TextColumn:
 def _numbers(name: str, values: Sequence[float], digits: int) -> list[str]:
     finite = [abs(v) for v in values if np.isfinite(v)]
     largest = max(finite, default=0.0)
-    is_p = name in ("p", "q", "p_floor", "p_exact", "p_approx") or name.endswith("_value")
+    is_p = name in ("p", "q", "p_floor", "p_exact", "p_approx", "p_adjusted") or name.endswith(
+        "_value"
+    )
     # beyond these bounds shared decimals would be all zeros or all noise
     if is_p or not 1e-2 <= largest < 1e6:
         return ["" if np.isnan(v) else significant(v, digits) for v in values]
@@ -229,8 +231,11 @@ def counted(number: int, noun: str) -> str:
 
 def screen_columns(table: pd.DataFrame) -> pd.DataFrame:
     """Choose what a screen prints of its table: the columns of :data:`PRINTED` with any content."""
-    shown = table[list(PRINTED)]
-    filled = [bool((shown[c].notna() & (shown[c].astype("str") != "")).any()) for c in PRINTED]
+    names = list(PRINTED)
+    if table["window"].nunique() > 1:  # several were tested: which was the strongest
+        names.insert(1, "window")
+    shown = table[names]
+    filled = [bool((shown[c].notna() & (shown[c].astype("str") != "")).any()) for c in names]
     return shown.loc[:, filled]
 
 
@@ -304,3 +309,23 @@ def screen_text(result: Any, rows: int = MAX_ROWS, where: str = "see tidy()") ->
     head = ["", f"\t{screen_title(result)}", "", *design, ""]
     said = [verdict(result), *calibration_text(result)]
     return "\n".join([*head, body, *more, "", *notes, *said, ""])
+
+
+def model_text(result: Any) -> str:
+    """Print a ``TransitionModel``: formula, data, tests, notes."""
+    d = result.design
+    stimuli = [f"stimulus: {d['stimuli']}"] if d.get("stimuli") else []
+    lines = [
+        "", "\tSmooth transition probabilities: a multinomial logit per state left", "",
+        f"formula: {d['formula']}",
+        f"data:  {d['data_name']}", *stimuli,
+        f"window: {d['window_text']}",
+        f"{counted(d['n_transitions'], 'transition')} of {counted(d['n_assays'], 'assay')}, "
+        f"{counted(d['n_genotypes'], 'genotype')}; replicate: {d['replicate']} "
+        f"({d['n_replicates']}); log-likelihood {significant(d['log_likelihood'], 7)}",
+    ]  # fmt: skip
+    if len(result.tests):
+        shown = result.tests[["genotype", "term", "from", "statistic", "p_value", "p_adjusted"]]
+        lines += ["", f"score tests against {d['control']}:", table_text(shown)]
+    lines += [f"note: {note}" for note in result.notes]
+    return "\n".join([*lines, ""])

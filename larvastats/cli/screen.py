@@ -12,11 +12,24 @@ EXAMPLES = (
     "larvastats screen",
     "larvastats screen my_database --protocol r_LED100 --out results/light",
     "larvastats screen bouts.csv --control w1118 --contrast during-before",
+    "larvastats screen my_database --window each --out results/when",
 )
 
 Correction = Annotated[
     Literal["bh", "by", "bonferroni", "maxt", "none"],
     typer.Option("--correction", rich_help_panel=o.TEST, help="For testing many lines at once."),
+]
+
+Windows = Annotated[
+    str | None,
+    typer.Option(
+        "--window",
+        rich_help_panel=o.TEST,
+        metavar="NAME|START:STOP|each",
+        help="When to look: before, during, during_2, after, whole, or START:STOP in seconds. By "
+        "default during; whole without a stimulus. each (every presentation, before and after), "
+        "sliding:WIDTH:STEP or W1,W2,… test several together, with one error for all.",
+    ),
 ]
 
 NoCalibrate = Annotated[
@@ -40,7 +53,7 @@ def screen(
     min_bout: o.MinBout = 0.0,
     fps: o.Fps = None,
     px_per_mm: o.PxPerMm = None,
-    window: o.Window = None,
+    window: Windows = None,
     contrast: o.Contrast = None,
     statistic: o.Statistic = "welch",
     transitions: o.Counting = "jump",

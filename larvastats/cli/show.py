@@ -187,6 +187,7 @@ def _screen_columns(table: pd.DataFrame, who: str) -> list[TextColumn]:
     columns = {
         "": [REJECTED if r else "" for r in rejected],
         who: table[who],
+        **({"window": table["window"]} if table["window"].nunique() > 1 else {}),
         "T": table["statistic"],
         "p": table["p_value"],
         "q": table["q_value"],

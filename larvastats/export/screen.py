@@ -33,9 +33,9 @@ def write_screen(
     """Write a screen: tables, provenance and pictures.
 
     ``screen.parquet`` and ``screen.csv`` (one row per line, best first), ``transitions.parquet``,
-    ``calibration.csv`` (if the screen was calibrated), ``provenance.json``; ``ranking``,
-    ``volcano``, ``matrices_<genotype>`` of the best lines, ``raster`` and ``calibration``, each as
-    png and svg.
+    ``windows.parquet`` and ``.csv`` (if several windows were tested), ``calibration.csv`` (if the
+    screen was calibrated), ``provenance.json``; ``ranking``, ``volcano``, ``windows`` (if several),
+    ``matrices_<genotype>`` of the best lines, ``raster`` and ``calibration``, each as png and svg.
 
     Parameters
     ----------
@@ -65,12 +65,17 @@ def write_screen(
         result.table.to_parquet(stage / "screen.parquet", index=False)
         pieces.csv(result.table, stage / "screen.csv")
         result.transitions.to_parquet(stage / "transitions.parquet", index=False)
+        if result.windows is not None:
+            result.windows.to_parquet(stage / "windows.parquet", index=False)
+            pieces.csv(result.windows, stage / "windows.csv")
         if result.calibration is not None:
             pieces.csv(result.calibration.tidy(), stage / "calibration.csv")
         if figures:
             best = [str(g) for g in result.table["genotype"].iloc[:BEST]]
             pieces.draw(result.plot("ranking"), stage / "ranking")
             pieces.draw(result.plot("volcano"), stage / "volcano")
+            if result.windows is not None:
+                pieces.draw(result.plot("windows"), stage / "windows")
             for genotype in _drawable(best, result.transitions):
                 figure = result.plot("matrices", genotype=genotype)
                 pieces.draw(figure, stage / f"matrices_{pieces.file_name(genotype)}")

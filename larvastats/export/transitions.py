@@ -25,8 +25,8 @@ def write_transitions(
 ) -> list[Path]:
     """Write transition matrices.
 
-    ``transitions.parquet`` and ``.csv``, ``provenance.json`` and ``matrices_<genotype>`` of the
-    first twelve genotypes as png and svg.
+    ``transitions.parquet`` and ``.csv``, ``provenance.json`` and, of the first twelve genotypes,
+    ``matrices_<genotype>`` and (by window) ``courses_<genotype>`` as png and svg.
 
     Parameters, returns and errors as in :func:`larvastats.export.write_screen`.
     """
@@ -35,7 +35,9 @@ def write_transitions(
         pieces.csv(result.table, stage / "transitions.csv")
         names = [str(g) for g in result.table["genotype"].unique()]
         for genotype in names[: MOST_PICTURES if figures else 0]:
-            pieces.draw(
-                result.plot(genotype=genotype), stage / f"matrices_{pieces.file_name(genotype)}"
-            )
+            name = pieces.file_name(genotype)
+            pieces.draw(result.plot(genotype=genotype), stage / f"matrices_{name}")
+            if result.design.get("by"):
+                figure = result.plot(genotype=genotype, kind="courses")
+                pieces.draw(figure, stage / f"courses_{name}")
     return files

@@ -50,6 +50,13 @@ class Sufficient:
             self.counts[units], self.trials[units], self.seconds[units], self.exits[units]
         )
 
+    def window(self, w: int) -> Sufficient:
+        """Return one of the windows, with its axis."""
+        own = slice(w, w + 1)
+        return Sufficient(
+            self.counts[:, own], self.trials[:, own], self.seconds[:, own], self.exits[:, own]
+        )
+
     def add_up(self, group: NDArray[np.integer], n_groups: int) -> Sufficient:
         """Sum units into groups, such as larvae into their assays."""
         parts = []

@@ -86,12 +86,17 @@ def count(setting: Setting, options: Options, window: str | None, contrast: str 
     elif window is None:
         chosen = (default_window(setting.protocol),)
     else:
-        chosen = windows(setting.protocol, window, extent=_extent(setting))
+        chosen = windows(setting.protocol, window, extent=extent(setting))
         if len(chosen) != 1:
             raise UsageError(
-                f"window {window!r} names {len(chosen)} windows, but a screen tests one; name one "
-                "of them, or see them all with transitions."
+                f"window {window!r} names {len(chosen)} windows, and one is tested here; name one "
+                "of them, test all together with screen, or see them with transitions."
             )
+    return count_chosen(setting, options, chosen)
+
+
+def count_chosen(setting: Setting, options: Options, chosen: tuple[Window, ...]) -> Counted:
+    """Count one window, or the two of a contrast, and make the profiles."""
     units = count_units(setting.ethogram, chosen, options)
     happened = units.counts.sum(axis=(2, 3)) > 0
     for w, one in enumerate(chosen):
@@ -101,13 +106,14 @@ def count(setting: Setting, options: Options, window: str | None, contrast: str 
     return Counted(setting, chosen, units, make_profiles(units, units, options), usable)
 
 
-def _extent(setting: Setting) -> tuple[float, float]:
+def extent(setting: Setting) -> tuple[float, float]:
+    """Return the first and the last moment that any larva was tracked, s."""
     larvae = setting.ethogram.larvae
     return float(larvae["t_from"].min()), float(larvae["t_to"].max())
 
 
 def _empty_window(setting: Setting, window: Window) -> str:
-    low, high = _extent(setting)
+    low, high = extent(setting)
     return (
         f"window {window.describe()} holds no transition in any assay of protocol "
         f"{setting.protocol.raw or '(none)'!r}; the recordings run from {low:g} to {high:g} s: "

@@ -312,3 +312,58 @@ def _some(budget: Budget, total: int, numbers: int) -> Iterator[slice]:
     for piece in budget.slices(total, numbers):
         for start in range(piece.start, min(piece.stop, total), SLICE):
             yield slice(start, min(start + SLICE, piece.stop))
+
+
+def joint_null(
+    lines: Sequence[LineData],
+    features: Sequence[Sequence[Array]],
+    budget: Budget,
+    stage: int,
+    name: str,
+    scales: Sequence[Sequence[float]] | None = None,
+) -> tuple[bool, list[Array], list[list[float]]]:
+    """Return one statistic of every relabelling of a plan, for use with those of other windows.
+
+    Parameters
+    ----------
+    lines, features, budget
+        As in :func:`test_lines`.
+    stage : int
+        Which part of the plan: 0, and further ones to refine small p-values of ``main``.
+    name : str
+        ``main`` or a divergence.
+    scales : sequence, optional
+        Null means of the profiles, from stage 0: several profiles are divided by them and summed.
+
+    Returns
+    -------
+    exact : bool
+        Whether the plan is an enumeration.
+    null : list of ndarray, shape (relabelling,)
+        By line, in the order of the plan, which windows share.
+    scales : list of list of float
+    """
+    if name != "main":
+        found = [_divergence_null(data, budget, name) for data in lines]
+        return found[0][0], [null for _, null in found], [[1.0] for _ in lines]
+    exact, parts = _null_of(lines, features, budget, stage)
+    if scales is None:
+        scales = [[float(part.mean()) or 1.0 for part in own] for own in parts]
+    joined = [_joined(own, scale) for own, scale in zip(parts, scales, strict=True)]
+    return exact, joined, [list(scale) for scale in scales]
+
+
+def _divergence_null(data: LineData, budget: Budget, name: str) -> tuple[bool, Array]:
+    """Whether the plan is exact, and one studentised divergence of every relabelling of it."""
+    if data.design.dated:
+        plan = plans.dated_plan(tuple(data.design.sizes), budget)
+        if plan is None:
+            labels = _plain_labels(data.design, budget, 0)
+            null = resampling.null_distribution(labels, lambda one: linetest.statistics(one, data))
+            return False, null[name]
+        exact = plan.exact
+    else:
+        exact = plans.free_plan(data.design.n_line, data.design.n_control, budget).exact
+    parts = [ratio(linetest.divergences(p, q, data)[name], variance)
+             for p, q, variance in _mean_rows(data, budget)]  # fmt: skip
+    return exact, np.concatenate(parts)

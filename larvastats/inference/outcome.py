@@ -48,6 +48,8 @@ class LineTask:
     bootstrap : int
     want_g : bool
         Whether the statistic is G.
+    level : float
+        Coverage of the intervals of the divergences.
     """
 
     genotype: str
@@ -63,6 +65,7 @@ class LineTask:
     budget: Budget
     bootstrap: int
     want_g: bool = False
+    level: float = 0.95
 
     @property
     def x(self) -> Array:
@@ -138,7 +141,7 @@ def analyse_batch(tasks: Sequence[LineTask]) -> list[LineOutcome]:
     if first.design.reason:
         tested = [_untested(t) for t in tasks]
     else:
-        lines = [_line_data(t) for t in tasks]
+        lines = [line_data(t) for t in tasks]
         features = [t.features for t in tasks]
         tested = test_lines(lines, features, first.f1, first.budget)
         if first.want_g:
@@ -168,7 +171,8 @@ def cell_p(task: LineTask) -> Array:
     return cells.adjusted_p(z, task.design, counts, trials, task.budget)
 
 
-def _line_data(task: LineTask) -> LineData:
+def line_data(task: LineTask) -> LineData:
+    """Return what the statistics of a task need."""
     possible = possible_cells(task.counts.shape[-1], task.kind)
     visits = task.counts.sum(axis=(0, 2))
     by_visits = task.weighting == "occupancy"
@@ -214,7 +218,7 @@ def _described(
     counts = task.counts.astype(np.float64)
     rng = resampling.seeded(task.budget.seed, task.genotype, task.control, "bootstrap")
     interval = bootstrap_intervals(
-        task.design, counts, possible, task.weighting, df, task.bootstrap, rng
+        task.design, counts, possible, task.weighting, df, task.bootstrap, rng, task.level
     )
     rng = resampling.seeded(task.budget.seed, task.genotype, task.control, "pseudo-lines")
     pseudo = effects.pseudo_line_95(task.design, counts, task.weighting, rng)

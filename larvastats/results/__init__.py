@@ -6,23 +6,26 @@ A result carries its numbers, its design, its seed and its warnings; it computes
 """
 
 from larvastats.results.calibration import CalibrationResult
-from larvastats.results.columns import SCREEN_COLUMNS, TRANSITION_COLUMNS
+from larvastats.results.columns import SCREEN_COLUMNS, TRANSITION_COLUMNS, WINDOW_COLUMNS
 from larvastats.results.habituation import HABITUATION_COLUMNS, HabituationResult
 from larvastats.results.htest import HTest
 from larvastats.results.info import SourceInfo
 from larvastats.results.power import PowerResult
 from larvastats.results.screen import ScreenResult
+from larvastats.results.transition_model import TransitionModel
 from larvastats.results.transitions import TransitionsResult
 
 __all__ = [
     "HABITUATION_COLUMNS",
     "SCREEN_COLUMNS",
     "TRANSITION_COLUMNS",
+    "WINDOW_COLUMNS",
     "CalibrationResult",
     "HTest",
     "HabituationResult",
     "PowerResult",
     "ScreenResult",
     "SourceInfo",
+    "TransitionModel",
     "TransitionsResult",
 ]

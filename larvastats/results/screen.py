@@ -42,6 +42,9 @@ class ScreenResult:
         Warnings about the whole screen; printed.
     calibration : CalibrationResult or None
         What the screen's own controls say about its error.
+    windows : DataFrame or None
+        :data:`~larvastats.results.columns.WINDOW_COLUMNS`, one row per line and window, where
+        several windows were tested together.
     """
 
     table: pd.DataFrame
@@ -54,6 +57,7 @@ class ScreenResult:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     calibration: CalibrationResult | None = None
+    windows: pd.DataFrame | None = None
 
     def tidy(self) -> pd.DataFrame:
         """Return one row per line, best first."""
@@ -85,9 +89,9 @@ class ScreenResult:
 
         Parameters
         ----------
-        kind : {'ranking', 'volcano', 'matrices'}
+        kind : {'ranking', 'volcano', 'matrices', 'windows'}
             Lines by effect with intervals; effect against evidence; transition matrices of one
-            line, its control and their difference.
+            line, its control and their difference; lines by windows, where several were tested.
         genotype : str, optional
             The line of ``matrices``; the best one by default.
         """
@@ -103,7 +107,11 @@ class ScreenResult:
             from larvastats.plot.matrices import plot_matrices
 
             return plot_matrices(self, genotype=genotype)
-        raise UsageError(f"kind must be ranking, volcano or matrices, but is {kind!r}.")
+        if kind == "windows":
+            from larvastats.plot.windows import plot_line_windows
+
+            return plot_line_windows(self)
+        raise UsageError(f"kind must be ranking, volcano, matrices or windows, but is {kind!r}.")
 
     def __repr__(self) -> str:
         """Print title, design, the best lines and notes."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -21,18 +21,23 @@ class TransitionsResult:
     Attributes
     ----------
     table : DataFrame
-        ``genotype window from to n p n_assays n_larvae``: pooled counts and probabilities; `p` is
-        NaN in a row that was never visited.
+        ``genotype window from to n p n_assays n_larvae p_low p_high n_replicates``: pooled counts
+        and probabilities with pointwise bands; `p` is NaN in a row that was never visited, a band
+        where a transition never or always happened, or there is one replicate only.
     states : tuple of str
     design : mapping
-        ``protocol windows_text transitions dt data_name``.
+        ``protocol windows_text windows_intervals by transitions dt replicate data_name``.
     notes : tuple of str
+    seed : int
+    provenance : mapping
     """
 
     table: pd.DataFrame
     states: tuple[str, ...]
     design: Mapping[str, Any]
     notes: tuple[str, ...] = ()
+    seed: int = 0
+    provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def tidy(self) -> pd.DataFrame:
         """Return one row per genotype, window and cell."""
@@ -73,8 +78,14 @@ class TransitionsResult:
         pairs = self.table[["genotype", "window"]].drop_duplicates()
         return list(pairs.itertuples(index=False, name=None))
 
-    def plot(self, genotype: str | None = None) -> Figure:
-        """Draw the matrices of one genotype, window by window."""
+    def plot(self, genotype: str | None = None, kind: str = "matrices") -> Figure:
+        """Draw one genotype: ``matrices``, window by window, or ``courses``, with bands."""
+        if kind == "courses":
+            from larvastats.plot.courses import plot_window_courses
+
+            return plot_window_courses(self, genotype=genotype)
+        if kind != "matrices":
+            raise UsageError(f"kind must be matrices or courses, but is {kind!r}.")
         from larvastats.plot.matrices import plot_windows
 
         return plot_windows(self, genotype=genotype)

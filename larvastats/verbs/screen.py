@@ -23,8 +23,10 @@ from larvastats.inference.options import (
 from larvastats.inference.outcome import LineOutcome, LineTask, analyse_batch, batches, cell_p
 from larvastats.inference.plans import MEMORY
 from larvastats.inference.setting import check_states, find_controls, make_setting
+from larvastats.inference.windows import is_family
 from larvastats.results import SCREEN_COLUMNS, TRANSITION_COLUMNS, ScreenResult
 from larvastats.verbs._open import Source, open_source
+from larvastats.verbs._windows import screen_windows
 from larvastats.verbs.calibrate import calibrate_quickly
 
 
@@ -79,7 +81,9 @@ def screen(
         Step in s under ``frame``.
     window : str, optional
         ``during`` (default; ``whole`` without a stimulus), ``before``, ``during_2``, ``after``,
-        ``whole``, ``START:STOP``.
+        ``whole``, ``START:STOP``. ``each`` (before, every presentation, after),
+        ``sliding:WIDTH:STEP`` or a list with commas are many: they are tested together, `window`
+        then names the strongest, and ``result.windows`` holds them all.
     contrast : str, optional
         ``W1-W2``: test the change from W2 to W1, not the behaviour in a window: who responds
         differently, not who is different. Divergences are then blank.
@@ -113,7 +117,8 @@ def screen(
     bootstrap : int
         Resamples behind the intervals of the divergences; 0 switches them off.
     calibrate : bool
-        Also test control pseudo-lines, and say whether the screen keeps its error.
+        Also test control pseudo-lines, and say whether the screen keeps its error; not with
+        several windows.
     seed : int
     jobs : int
         Processes; the result does not depend on it.
@@ -139,8 +144,19 @@ def screen(
     opened = open_source(source, progress=progress, **load)
     setting = make_setting(opened.ethogram, protocol=protocol, gap=gap, unit=unit, block=block)
     pairs = find_controls(setting.ethogram.assays, control)
-    counted = count(setting, options, window, contrast)
     notes = (*opened.notes, *setting.notes, *check_states(setting.ethogram, pairs))
+    if window is not None and contrast is None and is_family(window):
+
+        def describe(counted: Counted, kind: str, n: int) -> dict[str, Any]:
+            return design_text(opened, counted, options, kind, n)
+
+        found = screen_windows(
+            opened, setting, options, pairs, window, notes, describe, jobs, progress
+        )
+        if found is None:
+            raise DataError(_nothing_left(pairs, control))
+        return found
+    counted = count(setting, options, window, contrast)
     tasks, rows = lay_out(counted, pairs, options)
     if not tasks:
         raise DataError(_nothing_left(pairs, control))

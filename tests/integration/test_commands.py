@@ -236,6 +236,45 @@ def test_windows_slide(cli, simulated):
     assert {row["window"] for row in document["tidy"]} == {"0:20", "20:40", "40:60", "60:80"}
 
 
+def test_transitions_by_window_draw_courses(cli, simulated, bouts, tmp_path):
+    words = ("--genotypes", f"{strongest(bouts)},{CONTROL}", "--out", tmp_path / "w")
+    run = cli("transitions", simulated, "--by", "window", *words)
+    assert run.code == 0
+    table = pd.read_parquet(tmp_path / "w" / "transitions.parquet")
+    assert list(table["window"].unique()) == ["before", "during_1", "during_2", "after"]
+    assert {"p", "p_low", "p_high", "n_replicates"} <= set(table)
+    names = {path.name for path in (tmp_path / "w").iterdir()}
+    assert len({n for n in names if n.startswith("courses_") and n.endswith(".png")}) == 2
+    assert {"transitions.csv", "provenance.json"} <= names
+
+
+def test_transitions_by_time_fit_a_smooth_model(cli, simulated, bouts, tmp_path):
+    words = ("--genotypes", f"{strongest(bouts)},{CONTROL}", "--formula", "to ~ genotype * on",
+             "--dt", 0.5, "--out", tmp_path / "t")  # fmt: skip
+    run = cli("transitions", simulated, "--by", "time", *words)
+    assert run.code == 0 and "formula: to ~ genotype * on" in run.out
+    names = {path.name for path in (tmp_path / "t").iterdir()}
+    assert names >= {"coefficients.csv", "tests.parquet", "predictions.csv", "units.csv",
+                     "courses.png", "courses.svg", "provenance.json"}  # fmt: skip
+    tests = pd.read_csv(tmp_path / "t" / "tests.csv")
+    assert set(tests["term"]) == {"genotype", "genotype:time"}
+    document = cli("transitions", simulated, "--by", "time", *words[:-2], "--json").json
+    assert document["result"] == "TransitionModel" and document["glance"]["n_genotypes"] == 2
+
+
+def test_a_screen_of_each_window(shell, simulated, tmp_path):
+    for jobs in (1, 2):
+        run = shell("screen", simulated, "--window", "each", "--jobs", jobs, "--out", f"jobs{jobs}",
+                    "--bootstrap", 20, *(["--no-figures"] if jobs == 1 else []))  # fmt: skip
+        assert run.code == 0 and "Bonferroni over 4 windows" in run.out, run.err
+    for name in ("screen.csv", "windows.csv", "windows.parquet", "transitions.parquet"):
+        one, two = (tmp_path / f"jobs{jobs}" / name for jobs in (1, 2))
+        assert one.read_bytes() == two.read_bytes(), name
+    table = pd.read_csv(tmp_path / "jobs2" / "windows.csv")
+    assert list(table["window"][:4]) == ["before", "during_1", "during_2", "after"]
+    assert len(table) == 16 and (tmp_path / "jobs2" / "windows.png").is_file()
+
+
 def test_info_says_what_a_design_can_show(cli, simulated):
     run = cli("info", simulated)
     assert run.code == 0

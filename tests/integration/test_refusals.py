@@ -257,6 +257,14 @@ def test_names_of_compare(cli, simulated, bouts):
     refused(cli("compare", simulated, line, "--windows", "during"), 2, "windows", "during,before")
 
 
+def test_options_of_a_smooth_model(cli, simulated):
+    for words in (("--formula", "to ~ t"), ("--control", CONTROL)):
+        refused(cli("transitions", simulated, *words), 2, "add --by time")
+    time = ("transitions", simulated, "--by", "time")
+    refused(cli(*time, "--formula", "to ~ humidity"), 2, "names humidity; there are t, on, since")
+    refused(cli(*time, "--transitions", "frame"), 2, "transitions must be jump here")
+
+
 def test_genotypes_of_transitions(cli, simulated):
     refused(cli("transitions", simulated, "--genotypes", "GMR_72F11_AE_1"), 2, "did you mean")
 

@@ -212,7 +212,7 @@ def test_tidy_and_augment_are_copies():
 
 
 def test_an_unknown_picture_is_refused():
-    with pytest.raises(UsageError, match="kind must be ranking, volcano or matrices"):
+    with pytest.raises(UsageError, match="kind must be ranking, volcano, matrices or windows"):
         make_screen(ROWS).plot("pie")
 
 

@@ -71,6 +71,60 @@ def test_result(small):
         result.matrix("Q", "during")
 
 
+def test_by_window_every_window_of_the_protocol(small):
+    result = transitions(small, by="window")
+    assert list(result.table["window"].unique()) == ["before", "during_1", "after"]
+    assert result.design["windows_intervals"]["during_1"] == [[30.0, 60.0]]
+    assert result.design["windows_intervals"]["before"][0][1] == 30.0
+    slide = transitions(small, by="window", windows="sliding:20:20:0:60", genotypes="A")
+    assert list(slide.table["window"].unique()) == ["0:20", "20:40", "40:60"]
+    without = small.drop(columns="protocol")
+    with pytest.raises(UsageError, match=r"no stimulus with times, hence no windows to go by"):
+        transitions(without, by="window")
+
+
+def test_bands_lie_around_probabilities(small):
+    table = transitions(small).table
+    inside = table["p"].between(0, 1, inclusive="neither")
+    known = table[inside & table["p_low"].notna()]
+    assert len(known) > 50
+    assert ((known["p_low"] < known["p"]) & (known["p"] < known["p_high"])).all()
+    assert known["p_low"].min() > 0 and known["p_high"].max() < 1
+    # what never or always happens says nothing about how it varies
+    assert table.loc[~inside, ["p_low", "p_high"]].isna().all(axis=None)
+    assert set(table["n_replicates"]) == {3}
+
+
+def test_bands_do_not_depend_on_company_or_other_windows(small):
+    all_of_them = transitions(small, windows="during", seed=4).table
+    alone = transitions(small, genotypes="B", windows="during", seed=4).table
+    mine = all_of_them[all_of_them["genotype"] == "B@UAS_X"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(mine, alone)
+    other = transitions(small, genotypes="B", windows="during", seed=5).table
+    assert not np.allclose(other["p_low"].dropna(), alone["p_low"].dropna(), rtol=1e-12)
+
+
+def test_assays_are_replicates_where_there_are_no_dates(small, undated):
+    assert set(transitions(undated).table["n_replicates"]) == {4}
+    plates = transitions(small, block="none", genotypes="A").table
+    assert set(plates["n_replicates"]) == {6}
+    none = transitions(small, bootstrap=0).table
+    assert none[["p_low", "p_high"]].isna().all(axis=None)
+
+
+def test_one_replicate_has_no_band_and_a_note(small):
+    few = small[(small["line"] != "B") | (small["date"] == small["date"].iloc[0])]
+    result = transitions(few)
+    own = result.table[result.table["genotype"] == "B@UAS_X"]
+    assert own["p_low"].isna().all() and own["p"].notna().any()
+    assert any("B@UAS_X: one date only, no bands; block='none'" in n for n in result.notes)
+
+
+def test_an_empty_window_among_others_is_named(small):
+    result = transitions(small, windows="during,500:600")
+    assert any("no transition at all in window 500–600 s" in n for n in result.notes)
+
+
 def test_refusals(small):
     with pytest.raises(DataError, match="no transition in 500–600 s"):
         transitions(small, windows="500:600")
@@ -78,3 +132,8 @@ def test_refusals(small):
         transitions(small, genotypes="Q")
     with pytest.raises(UsageError, match="transitions must be one of jump, frame"):
         transitions(small, transitions="hop")
+    for bad in ({"by": "hour"}, {"bootstrap": -1}, {"level": 2}, {"seed": -1}):
+        with pytest.raises(UsageError, match=next(iter(bad))):
+            transitions(small, **bad)
+    with pytest.raises(UsageError, match="kind must be matrices or courses"):
+        transitions(small, bootstrap=0).plot(kind="pie")
