@@ -121,6 +121,8 @@ class OrderTest:
         NaN in triples that are not scored. `p_adjusted` by the largest |z| of every shuffle;
         `t_assays`: mean excess over assays by its standard error, degrees of freedom assays - 1.
     n_scored : int
+    threshold : float
+        A triple whose |z| exceeds this has `p_adjusted` of at most alpha.
     """
 
     statistic: float
@@ -130,9 +132,10 @@ class OrderTest:
     p_adjusted: Array
     t_assays: Array
     n_scored: int
+    threshold: float
 
 
-def order_statistics(found: Shuffled) -> OrderTest:
+def order_statistics(found: Shuffled, alpha: float = 0.05) -> OrderTest:
     """Score triples and test them together.
 
     Mean and standard deviation are those of the observed runs and all their shuffles together, so
@@ -144,7 +147,7 @@ def order_statistics(found: Shuffled) -> OrderTest:
     cells = len(mean)
     blank = np.full(cells, nan)
     if not scored.any():
-        return OrderTest(nan, nan, blank, mean, blank, blank, 0)
+        return OrderTest(nan, nan, blank, mean, blank, blank, 0, nan)
     z = (everything[:, scored] - mean[scored]) / sd[scored]
     omnibus, largest = (z**2).sum(axis=1), np.abs(z).max(axis=1)
     p = float((omnibus >= omnibus[0] * (1 - TIE)).mean())
@@ -153,7 +156,8 @@ def order_statistics(found: Shuffled) -> OrderTest:
     ranked = np.sort(largest)
     out_p[scored] = 1 - np.searchsorted(ranked, np.abs(z[0]) * (1 - TIE)) / len(ranked)
     out_t = np.where(scored, _by_assay(found.by_assay), nan)
-    return OrderTest(float(omnibus[0]), p, out_z, mean, out_p, out_t, int(scored.sum()))
+    threshold = float(ranked[max(len(ranked) - int(alpha * len(ranked)) - 1, 0)])
+    return OrderTest(float(omnibus[0]), p, out_z, mean, out_p, out_t, int(scored.sum()), threshold)
 
 
 def _by_assay(away: Array) -> Array:

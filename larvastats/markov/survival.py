@@ -95,10 +95,15 @@ def restricted_mean(time: Array, survival: Array, horizon: float) -> Array:
 
 
 def quantile(time: Array, survival: Array, share: float = 0.5) -> Array:
-    """Return the first time at which at most 1 - `share` are left, shape (group,); NaN if never."""
-    reached = survival <= 1 - share + 1e-12
-    first = np.where(reached.any(axis=1), reached.argmax(axis=1), -1)
-    return np.where(first >= 0, time[first] if len(time) else np.nan, np.nan)
+    """Return the time at which 1 - `share` are left, shape (group,); NaN if never.
+
+    Where a curve stays at exactly that for a while, the middle of it, as in R's ``survfit``.
+    """
+    left = 1 - share
+    reached, below = survival <= left + 1e-9, survival < left - 1e-9
+    first, second = reached.argmax(axis=1), below.argmax(axis=1)
+    first, second = time[first], np.where(below.any(axis=1), time[second], time[first])
+    return np.where(reached.any(axis=1), (first + second) / 2, np.nan)
 
 
 def pseudo_values(

@@ -45,7 +45,8 @@ class OrderResult:
         ``statistic df p_value`` of the textbook chi-square.
     alpha : float
     design : mapping
-        ``data_name genotype protocol window window_text n_larvae n_assays n_scored replicate``.
+        ``data_name genotype protocol window window_text n_larvae n_assays n_scored z_threshold
+        replicate``.
     seed, n_resamples : int
     notes : tuple of str
     """

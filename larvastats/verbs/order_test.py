@@ -93,7 +93,7 @@ def order_test(
         )
     rng = resampling.seeded(seed, name, chosen.name, "order")
     found = ordertest.shuffle_runs(runs, resamples, runs.assay, len(rows), rng)
-    test = ordertest.order_statistics(found)
+    test = ordertest.order_statistics(found, alpha)
     if np.isnan(test.p_value):
         raise DataError(
             f"{name} has {int(found.n.sum())} triples of actions in window {chosen.describe()}, "
@@ -114,6 +114,7 @@ def order_test(
         "n_larvae": len(larvae),
         "n_assays": len(np.unique(runs.assay)),
         "n_scored": test.n_scored,
+        "z_threshold": test.threshold,
         "replicate": who.what + "s",
     }
     notes = [*opened.notes, *setting.notes]
