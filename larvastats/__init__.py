@@ -9,9 +9,11 @@ __version__ = "0.1.0"
 # those who need them.
 _HOMES = {
     "DataError": "larvastats.errors",
+    "DwellResult": "larvastats.results",
     "Ethogram": "larvastats.ethogram",
     "HTest": "larvastats.results",
     "LarvastatsError": "larvastats.errors",
+    "OrderResult": "larvastats.results",
     "Protocol": "larvastats.protocol",
     "ScreenResult": "larvastats.results",
     "SourceInfo": "larvastats.results",
@@ -19,9 +21,12 @@ _HOMES = {
     "UsageError": "larvastats.errors",
     "calibrate": "larvastats.verbs.calibrate",
     "compare": "larvastats.verbs.compare",
+    "dwell": "larvastats.verbs.dwell",
+    "homogeneity_test": "larvastats.verbs.homogeneity_test",
     "info": "larvastats.verbs.info",
     "ingest": "larvastats.verbs.ingest",
     "load": "larvastats.io.source",
+    "order_test": "larvastats.verbs.order_test",
     "parse_protocol": "larvastats.protocol",
     "power": "larvastats.verbs.power",
     "proportion_test": "larvastats.verbs.proportion_test",
@@ -31,9 +36,11 @@ _HOMES = {
 
 __all__ = [
     "DataError",
+    "DwellResult",
     "Ethogram",
     "HTest",
     "LarvastatsError",
+    "OrderResult",
     "Protocol",
     "ScreenResult",
     "SourceInfo",
@@ -42,9 +49,12 @@ __all__ = [
     "__version__",
     "calibrate",
     "compare",
+    "dwell",
+    "homogeneity_test",
     "info",
     "ingest",
     "load",
+    "order_test",
     "parse_protocol",
     "power",
     "proportion_test",
@@ -57,11 +67,21 @@ if TYPE_CHECKING:
     from larvastats.ethogram import Ethogram
     from larvastats.io.source import load
     from larvastats.protocol import Protocol, parse_protocol
-    from larvastats.results import HTest, ScreenResult, SourceInfo, TransitionsResult
+    from larvastats.results import (
+        DwellResult,
+        HTest,
+        OrderResult,
+        ScreenResult,
+        SourceInfo,
+        TransitionsResult,
+    )
     from larvastats.verbs.calibrate import calibrate
     from larvastats.verbs.compare import compare
+    from larvastats.verbs.dwell import dwell
+    from larvastats.verbs.homogeneity_test import homogeneity_test
     from larvastats.verbs.info import info
     from larvastats.verbs.ingest import ingest
+    from larvastats.verbs.order_test import order_test
     from larvastats.verbs.power import power
     from larvastats.verbs.proportion_test import proportion_test
     from larvastats.verbs.screen import screen

@@ -112,8 +112,8 @@ def pseudo_values(
     """Return the restricted mean of all bouts, and what each bout adds to it.
 
     The influence of bout i on the area under the Kaplan-Meier curve,
-    ``-sum_u A(u) (dN_i(u) - Y_i(u) dL(u)) / (Y(u)/n)`` with ``A(u)`` the area from u to the horizon
-    and dL the hazard: to first order the pseudo-observations of Andersen, Klein & Rosthøj 2003
+    ``-n sum_u A(u) (dN_i(u) - Y_i(u) d/Y(u)) / (Y(u) - d(u))`` with ``A(u)`` the area from u to the
+    horizon, d ends and Y bouts at risk (the infinitesimal jackknife): to first order the pseudo-observations of Andersen, Klein & Rosthøj 2003
     (Biometrika 90:15), at the price of one sort. They add up to nothing, and their expectation is
     zero for any censoring, as long as all bouts have one hazard.
 
@@ -137,9 +137,9 @@ def pseudo_values(
     mean = float(restricted_mean(time, survival, horizon)[0])
     edges = np.minimum(np.append(time, np.inf), horizon)
     ahead = np.append((survival[0] * np.diff(edges))[::-1].cumsum()[::-1], 0.0)[:-1]
-    risk = np.where(y > 0, y, 1.0)
-    jump = len(duration) * ahead / risk
-    compensator = np.append(0.0, (jump * d / risk).cumsum())
+    # where the last bout in view ends, nothing lies ahead
+    jump = np.divide(len(duration) * ahead, y - d, out=np.zeros(len(y)), where=y > d)
+    compensator = np.append(0.0, (jump * d / np.where(y > 0, y, 1.0)).cumsum())
     last = np.searchsorted(time, duration, side="right")
     first = np.searchsorted(time, entry, side="right")
     influence = compensator[last] - compensator[first]

@@ -62,10 +62,10 @@ def _below(result: OrderResult, n: int) -> str:
     d, r = result.design, result.recurrence
     some = f"the {MOST} surest of {n} triples" if n > MOST else style.plural(n, "triple")
     return (
-        f"{d['genotype']}, {d['window_text']}; {some}, all together p = "
+        f"{d['genotype']}, {d['window_text']}; {some}, all together p\u00a0=\u00a0"
         f"{style.p_label(result.p_value)}; returns to the action before last "
-        f"{100 * r['share']:.1f}% of triples, expected {100 * r['expected']:.1f}%, p = "
-        f"{style.p_label(r['p_value'])}"
+        f"{100 * r['share']:.1f}% of triples, expected {100 * r['expected']:.1f}%, "
+        f"p\u00a0=\u00a0{style.p_label(r['p_value'])}"
     )
 
 

@@ -7,8 +7,10 @@ A result carries its numbers, its design, its seed and its warnings; it computes
 
 from larvastats.results.calibration import CalibrationResult
 from larvastats.results.columns import SCREEN_COLUMNS, TRANSITION_COLUMNS
+from larvastats.results.dwell import DwellResult
 from larvastats.results.htest import HTest
 from larvastats.results.info import SourceInfo
+from larvastats.results.order import OrderResult
 from larvastats.results.power import PowerResult
 from larvastats.results.screen import ScreenResult
 from larvastats.results.transitions import TransitionsResult
@@ -17,7 +19,9 @@ __all__ = [
     "SCREEN_COLUMNS",
     "TRANSITION_COLUMNS",
     "CalibrationResult",
+    "DwellResult",
     "HTest",
+    "OrderResult",
     "PowerResult",
     "ScreenResult",
     "SourceInfo",

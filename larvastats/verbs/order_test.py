@@ -22,7 +22,7 @@ from larvastats.markov.sequences import (
 )
 from larvastats.protocol import Window, default_window
 from larvastats.protocol import windows as parse_windows
-from larvastats.results.order import OrderResult
+from larvastats.results import OrderResult
 from larvastats.verbs._open import open_source
 
 
