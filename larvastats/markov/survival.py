@@ -111,11 +111,11 @@ def pseudo_values(
 ) -> tuple[float, Array]:
     """Return the restricted mean of all bouts, and what each bout adds to it.
 
-    The influence of bout i on the area under the Kaplan-Meier curve,
-    ``-n sum_u A(u) (dN_i(u) - Y_i(u) d/Y(u)) / (Y(u) - d(u))`` with ``A(u)`` the area from u to the
-    horizon, d ends and Y bouts at risk (the infinitesimal jackknife): to first order the pseudo-observations of Andersen, Klein & Rosthøj 2003
-    (Biometrika 90:15), at the price of one sort. They add up to nothing, and their expectation is
-    zero for any censoring, as long as all bouts have one hazard.
+    The influence of bout i on the area under the Kaplan-Meier curve, ``-n sum_u A(u) (dN_i(u) -
+    Y_i(u) d(u)/Y(u)) / (Y(u) - d(u))`` with A(u) the area from u to the horizon, d ends and Y bouts
+    at risk: the infinitesimal jackknife, to first order the pseudo-observations of Andersen, Klein
+    & Rosthøj 2003 (Biometrika 90:15), at the price of one sort. They add up to nothing, and their
+    expectation is zero for any independent censoring, as long as all bouts have one hazard.
 
     Parameters
     ----------
