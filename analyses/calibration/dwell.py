@@ -159,7 +159,8 @@ def main() -> None:
     rows = []
     for name, world, dated, entry in worlds():
         rows.append(one(name, world, dated, entry, args.lines, args.seed))
-        print(pd.DataFrame(rows[-1:]).to_string(index=False, header=len(rows) == 1), flush=True)
+        print(rows[-1], flush=True)
+    print("\n" + pd.DataFrame(rows).to_string(index=False), flush=True)
     cover = [coverage(args.lines, args.seed, dates) for dates in (3, 6, 12)]
     print("\n" + pd.DataFrame(cover).to_string(index=False))
     if args.out:
