@@ -7,11 +7,14 @@ from typing import Annotated
 import typer
 
 from larvastats.cli import options as o
+from larvastats.cli import time_resolved
+from larvastats.errors import UsageError
 
 EXAMPLES = (
     "larvastats transitions --genotypes GMR_72F11,FCF_attP2_1500062",
     "larvastats transitions my_database --windows before,during_1,during_2,after",
     "larvastats transitions my_database --windows sliding:10:5 --out results/matrices",
+    *time_resolved.EXAMPLES,
 )
 
 Genotypes = Annotated[
@@ -49,11 +52,14 @@ def transitions(
     windows: Windows = None,
     transitions: o.Stepping = "jump",
     dt: o.Dt = 0.1,
+    show_: time_resolved.Show = "matrices",
+    control: o.Control = None,
+    seed: o.Seed = 0,
     out: o.Out = None,
     no_figures: o.NoFigures = False,
     json: o.Json = False,
 ) -> None:
-    """Show transition matrices by genotype and window (stimulus off and on)."""
+    """Show transition matrices by genotype and window (stimulus off and on), or dwell times."""
     from larvastats import export
     from larvastats.cli import show
     from larvastats.verbs import transitions as verb
@@ -61,6 +67,16 @@ def transitions(
     if out is not None:
         export.check_writable(out)
     show.announce(source)
+    loading = o.loading(format, labels, min_bout, fps, px_per_mm, exclude)
+    if show_ != "matrices":
+        time_resolved.run(
+            show_, source, protocol=protocol, genotypes=genotypes, windows=windows, gap=gap,
+            control=control, transitions=transitions, dt=dt, seed=seed, out=out,
+            figures=not no_figures, json=json, **loading,
+        )  # fmt: skip
+        return
+    if control is not None:
+        raise UsageError("matrices have no control; add --show dwell, or name it in --genotypes.")
     result = verb.transitions(
         source,
         protocol=protocol,
@@ -69,7 +85,7 @@ def transitions(
         transitions=transitions,
         dt=dt,
         gap=gap,
-        **o.loading(format, labels, min_bout, fps, px_per_mm, exclude),
+        **loading,
     )
     files = []
     if out is not None:
