@@ -40,8 +40,7 @@ class Shuffled:
     by_assay : ndarray, shape (assay, triple)
         Observed less expected.
     returns, expected, variance, n : ndarray, shape (run,)
-        Returns to the state before last, their mean and variance over the shuffles (the observed
-        run among them), and triples.
+        Returns to the state before last, their mean and variance over the shuffles, and triples.
     """
 
     observed: NDArray[np.int64]
@@ -78,8 +77,8 @@ def shuffle_runs(
     by_assay = np.bincount((own_assay * cells + code)[code >= 0], minlength=n_assays * cells)
     returns = _returns(code, run_of, k, n_runs)
     drawn = np.empty((resamples, cells), dtype=np.int64)
-    total = by_assay.astype(np.float64)
-    first, second = returns.astype(np.float64), returns.astype(np.float64) ** 2
+    total = np.zeros(n_assays * cells)
+    first, second = np.zeros(n_runs), np.zeros(n_runs)
     done = 0
     for state, many, copies in shuffles(runs.state, runs.first, k, resamples, rng):
         code = triple_codes(state, many, k)
@@ -95,10 +94,9 @@ def shuffle_runs(
         first += back.sum(axis=0)
         second += (back**2).sum(axis=0)
         done += copies
-    size = resamples + 1
-    mean = first / size
-    variance = np.maximum(second / size - mean**2, 0.0) * size / resamples
-    away = (by_assay - total / size).reshape(n_assays, cells)
+    mean = first / resamples
+    variance = np.maximum(second / resamples - mean**2, 0.0) * resamples / (resamples - 1)
+    away = (by_assay - total / resamples).reshape(n_assays, cells)
     return Shuffled(observed, drawn, away, returns, mean, variance, runs.length - 2)
 
 
@@ -138,8 +136,9 @@ class OrderTest:
 def order_statistics(found: Shuffled, alpha: float = 0.05) -> OrderTest:
     """Score triples and test them together.
 
-    Mean and standard deviation are those of the observed runs and all their shuffles together, so
-    that each of them is treated alike and p-values are exact.
+    For p-values mean and standard deviation are those of the observed runs and all their shuffles
+    together, so that each of them is treated alike and the test is exact; what is reported is held
+    against the shuffles alone. The one is an increasing function of the other (:func:`_apart`).
     """
     everything = np.concatenate([found.observed[None], found.drawn]).astype(np.float64)
     mean, sd = everything.mean(axis=0), everything.std(axis=0, ddof=1)
@@ -152,12 +151,27 @@ def order_statistics(found: Shuffled, alpha: float = 0.05) -> OrderTest:
     omnibus, largest = (z**2).sum(axis=1), np.abs(z).max(axis=1)
     p = float((omnibus >= omnibus[0] * (1 - TIE)).mean())
     out_z, out_p = blank.copy(), blank.copy()
-    out_z[scored] = z[0]
+    size = len(found.drawn)
+    out_z[scored] = _apart(z[0], size)
     ranked = np.sort(largest)
     out_p[scored] = 1 - np.searchsorted(ranked, np.abs(z[0]) * (1 - TIE)) / len(ranked)
     out_t = np.where(scored, _by_assay(found.by_assay), nan)
+    expected = found.drawn.mean(axis=0)
     threshold = float(ranked[max(len(ranked) - int(alpha * len(ranked)) - 1, 0)])
-    return OrderTest(float(omnibus[0]), p, out_z, mean, out_p, out_t, int(scored.sum()), threshold)
+    return OrderTest(
+        float((out_z[scored] ** 2).sum()), p, out_z, expected, out_p, out_t, int(scored.sum()),
+        float(_apart(np.array([threshold]), size)[0]),
+    )  # fmt: skip
+
+
+def _apart(z: Array, size: int) -> Array:
+    """Turn z against observed and shuffles together into z against the `size` shuffles alone.
+
+    With c = B/(B+1), ``z_all^2 = c^2 B z^2 / (B - 1 + c z^2)``, which never exceeds cB.
+    """
+    c = size / (size + 1)
+    room = np.maximum(c * c * size - c * z * z, 1e-12)
+    return z * np.sqrt((size - 1) / room)
 
 
 def _by_assay(away: Array) -> Array:
@@ -219,8 +233,9 @@ def recurrence(found: Shuffled, replicate: NDArray[np.int64], n_replicates: int)
     m = n_replicates
     error = np.sqrt(m / (m - 1) * (rest**2).sum()) / n if m > 1 else nan
     width = t_quantile(m) * error
-    z = float((counts[0] - mean) / sd) if sd > 0 else nan
-    return Recurrence(counts[0] / n, mean / n, ratio - width, ratio + width, z, p, n)
+    z = float(_apart((counts[:1] - mean) / sd, len(found.drawn))[0]) if sd > 0 else nan
+    expected = float(found.expected.sum()) / n
+    return Recurrence(counts[0] / n, expected, ratio - width, ratio + width, z, p, n)
 
 
 def pooled_triples(runs: Sequences) -> NDArray[np.int64]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 Index = NDArray[np.int64]
 
-EDGES_AT_ONCE = 1 << 19
+EDGES_AT_ONCE = 1 << 20
 """Transitions shuffled at a time: bounds the memory."""
 
 

@@ -45,7 +45,7 @@ def test_counts_of_shuffles_add_up():
     runs, found = shuffled(1.0)
     assert np.array_equal(found.observed, count_triples(runs)[0].ravel())
     assert (found.drawn.sum(axis=1) == found.observed.sum()).all()
-    everything = np.concatenate([found.observed[None], found.drawn])
+    everything = found.drawn
     np.testing.assert_allclose(found.by_assay.sum(axis=0), found.observed - everything.mean(axis=0))
     back = np.arange(64) // 16 == np.arange(64) % 4
     assert found.returns.sum() == found.observed[back].sum()
@@ -79,6 +79,20 @@ def test_adjusted_p_and_threshold_say_the_same():
         order = np.argsort(np.abs(test.z[scored]))
         assert (np.diff(test.p_adjusted[scored][order]) <= 0).all()
         assert test.p_adjusted[scored].min() > 0
+
+
+def test_z_is_held_against_the_shuffles_alone():
+    """Far out as well, where mean and sd of all together would stop it at the root of B."""
+    for memory in (1.3, 30.0):
+        _, found = shuffled(memory, resamples=99, n=200, length=40)
+        test = order_statistics(found)
+        scored = np.isfinite(test.z)
+        drawn = found.drawn[:, scored]
+        expected = (found.observed[scored] - drawn.mean(axis=0)) / drawn.std(axis=0, ddof=1)
+        np.testing.assert_allclose(test.z[scored], expected, rtol=1e-9)
+        np.testing.assert_allclose(test.expected, found.drawn.mean(axis=0))
+        assert test.statistic == pytest.approx((expected**2).sum())
+    assert np.abs(test.z[scored]).max() > 10
 
 
 def test_two_states_leave_nothing_to_shuffle():
