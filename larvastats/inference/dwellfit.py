@@ -65,8 +65,8 @@ class Fitted:
     fits : tuple of Lifetime
     shape_se, scale_se, mean_se : float
         Of the best one; NaN with fewer than two replicates.
-    stable : bool
-        Whether it stays the best whichever replicate is left out.
+    stable : bool or None
+        Whether it stays the best whichever replicate is left out; None with fewer than two.
     """
 
     best: Lifetime | None
@@ -74,7 +74,7 @@ class Fitted:
     shape_se: float = nan
     scale_se: float = nan
     mean_se: float = nan
-    stable: bool = False
+    stable: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ def fit(bouts: Dwells, who: Replicates) -> Fitted:
     if chosen is None:
         return Fitted(None, ())
     shape_se, scale_se, mean_se = _errors(chosen, grouped)
-    stable = _always(chosen, fits, grouped)
+    stable = _always(chosen, fits, grouped) if who.n > 1 else None
     return Fitted(chosen, tuple(fits), shape_se, scale_se, mean_se, stable)
 
 

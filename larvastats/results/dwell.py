@@ -38,7 +38,8 @@ class DwellResult:
         shape shape_se scale scale_se fitted_mean fitted_mean_se stable note``. `n_cut`: bouts that
         the window or the recording ended; `n_lost`: lost tracks. `mean` is restricted to
         `horizon`, the same for all genotypes. `family` is the distribution of smallest AIC, with
-        SciPy's parameters; `stable` says whether it stays so whichever replicate is left out.
+        SciPy's parameters; `fitted_mean` is its mean, which reaches beyond what was seen; `stable`
+        says whether it stays the best whichever replicate is left out.
     fits : DataFrame
         Every distribution: ``genotype window state family shape scale loglik aic delta_aic best``.
     curves : DataFrame

@@ -176,6 +176,7 @@ def test_one_assay(small):
     assert np.isnan(result.tests["p_value"].iloc[0])
     own = result.table.query("genotype == 'A@UAS_X'")
     assert own["mean_low"].isna().all() and own["scale_se"].isna().all()
+    assert own["stable"].isna().all()
     assert own["note"].str.contains("one assay: no interval").all()
     assert "one assay of the line" in repr(result)
 
