@@ -20,12 +20,12 @@ from larvastats.inference.replicates import (
 )
 from larvastats.markov.dwell import Dwells
 from larvastats.markov.lifetimes import (
-    FAMILIES,
     Grouped,
     Lifetime,
     best,
     fit_lifetimes,
     group_bouts,
+    log_likelihoods,
 )
 from larvastats.markov.survival import (
     LifeTable,
@@ -159,9 +159,8 @@ def fit(bouts: Dwells, who: Replicates) -> Fitted:
 
 def _by_replicate(one: Lifetime, grouped: Grouped, logs: Array) -> Array:
     """Log likelihood of every replicate at given logarithms of shape and scale."""
-    density, survival = FAMILIES[one.family](grouped.time, *np.exp(logs))
-    censored = grouped.leaves - grouped.events - grouped.enters
-    return grouped.events @ density + censored @ survival
+    shape, scale = np.exp(logs)
+    return log_likelihoods(one.family, grouped, float(shape), float(scale))
 
 
 def _errors(one: Lifetime, grouped: Grouped) -> tuple[float, float, float]:
@@ -187,7 +186,7 @@ def _errors(one: Lifetime, grouped: Grouped) -> tuple[float, float, float]:
     covariance = n / (n - 1) * inverse @ (scores.T @ scores) @ inverse
     slope = _slopes(one, at, free)
     error = np.sqrt(np.diag(covariance).clip(0))
-    mean_se = float(np.sqrt(max(slope @ covariance @ slope, 0.0)))
+    mean_se = float(np.sqrt(np.clip(slope @ covariance @ slope, 0.0, None)))
     shape_se = nan if len(free) == 1 else float(error[0] * one.shape)
     return shape_se, float(error[-1] * one.scale), mean_se
 

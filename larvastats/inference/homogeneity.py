@@ -143,7 +143,7 @@ def flip_signs(m: int, resamples: int, rng: np.random.Generator) -> Iterator[Arr
     if flips_are_exact(m):
         for start in range(0, 2 ** (m - 1), CHUNK):
             code = np.arange(start, min(start + CHUNK, 2 ** (m - 1))) << 1
-            yield 1.0 - 2.0 * ((code[:, None] >> np.arange(m)) & 1)
+            yield np.asarray(1.0 - 2.0 * ((code[:, None] >> np.arange(m)) & 1), dtype=np.float64)
         return
     for start in range(0, resamples, CHUNK):
         yield rng.choice([-1.0, 1.0], size=(min(CHUNK, resamples - start), m))

@@ -58,13 +58,13 @@ def replicates(rows: NDArray[np.integer], dates: NDArray[np.object_] | None) -> 
         The genotype's rows of the assay table.
     dates : ndarray of object, shape (assay of the table,), or None
     """
-    rows = rows.astype(np.int64)
+    own = rows.astype(np.int64)
     if dates is not None:
-        day = [str(d) if d is not None else f"\x1f{i}" for i, d in enumerate(dates[rows])]
+        day = [str(d) if d is not None else f"\x1f{i}" for i, d in enumerate(dates[own])]
         code, known = pd.factorize(np.array(day, dtype=object), sort=True)
-        if len({d for d in dates[rows] if d is not None}) > 1:
-            return _grouped(rows, code.astype(np.int64), len(known), "date")
-    return _grouped(rows, np.arange(len(rows)), len(rows), "assay")
+        if len({d for d in dates[own] if d is not None}) > 1:
+            return _grouped(own, code.astype(np.int64), len(known), "date")
+    return _grouped(own, np.arange(len(own)), len(own), "assay")
 
 
 def _grouped(rows: NDArray[np.int64], code: NDArray[np.int64], n: int, what: str) -> Replicates:

@@ -68,40 +68,45 @@ def group_bouts(
     return Grouped(time, *(c.astype(np.float64) for c in counts))
 
 
-# Each family: log density and log survival at time t (s) for (shape, scale) as SciPy has them.
+# Each family: log density and log survival at time t (s) for (shape, scale) as SciPy has them. They
+# are apart, since the density is wanted where bouts ended, and the dearer survival where they were
+# cut.
 
 
-def _exponential(t: Array, shape: float, scale: float) -> tuple[Array, Array]:
-    z = t / scale
-    return -np.log(scale) - z, -z
-
-
-def _weibull(t: Array, shape: float, scale: float) -> tuple[Array, Array]:
-    log = np.log(t / scale)
-    z = np.exp(shape * log)
-    return np.log(shape) - np.log(t) + shape * log - z, -z
-
-
-def _lognormal(t: Array, shape: float, scale: float) -> tuple[Array, Array]:
-    z = np.log(t / scale) / shape
-    return -0.5 * z * z - np.log(shape * t * np.sqrt(2 * np.pi)), special.log_ndtr(-z)
-
-
-def _gamma(t: Array, shape: float, scale: float) -> tuple[Array, Array]:
+def _gamma_density(t: Array, shape: float, scale: float) -> Array:
     x = t / scale
-    log_density = (shape - 1) * np.log(x) - x - special.gammaln(shape) - np.log(scale)
+    return (shape - 1) * np.log(x) - x - special.gammaln(shape) - np.log(scale)
+
+
+def _gamma_survival(t: Array, shape: float, scale: float) -> Array:
+    x = t / scale
     upper = special.gammaincc(shape, x)
     some = upper > 1e-290
     # Far out, where the integral is no number any more: its asymptotic series
     far = (shape - 1) * np.log(x) - x - special.gammaln(shape) + np.log1p((shape - 1) / x * (~some))
-    return log_density, np.where(some, np.log(np.where(some, upper, 1.0)), far)
+    return np.where(some, np.log(np.where(some, upper, 1.0)), far)
 
 
-FAMILIES: dict[str, Callable[[Array, float, float], tuple[Array, Array]]] = {
-    "exponential": _exponential,
-    "weibull": _weibull,
-    "gamma": _gamma,
-    "lognormal": _lognormal,
+def _weibull_density(t: Array, shape: float, scale: float) -> Array:
+    log = np.log(t / scale)
+    return np.log(shape) - np.log(t) + shape * log - np.exp(shape * log)
+
+
+def _lognormal_density(t: Array, shape: float, scale: float) -> Array:
+    z = np.log(t / scale) / shape
+    return -0.5 * z * z - np.log(shape * t * np.sqrt(2 * np.pi))
+
+
+Function = Callable[[Array, float, float], Array]
+
+FAMILIES: dict[str, tuple[Function, Function]] = {
+    "exponential": (lambda t, _, scale: -np.log(scale) - t / scale, lambda t, _, scale: -t / scale),
+    "weibull": (_weibull_density, lambda t, shape, scale: -((t / scale) ** shape)),
+    "gamma": (_gamma_density, _gamma_survival),
+    "lognormal": (
+        _lognormal_density,
+        lambda t, shape, scale: special.log_ndtr(-np.log(t / scale) / shape),
+    ),
 }
 """Distributions by name; the simplest first, so that it wins a tie."""
 
@@ -150,14 +155,27 @@ class Lifetime:
         return np.asarray(self.frozen().sf(t), dtype=np.float64)
 
 
-def log_likelihood(family: str, bouts: Grouped, shape: float, scale: float) -> float:
-    """Return the log likelihood of one group of bouts.
+def log_likelihoods(family: str, bouts: Grouped, shape: float, scale: float) -> Array:
+    """Return the log likelihood of every group of bouts, shape (group,).
 
     ``sum log f(ended) + sum log S(censored) - sum log S(entry)``.
     """
-    density, survival = FAMILIES[family](bouts.time, shape, scale)
-    d, c = bouts.events[0], bouts.leaves[0] - bouts.events[0]
-    return float(d @ density + (c - bouts.enters[0]) @ survival)
+    return _evaluate(family, _split(bouts), shape, scale)
+
+
+def _split(bouts: Grouped) -> tuple[Array, Array, Array, Array]:
+    """Return when bouts ended and how many, when they were cut or came in late and how many."""
+    cut = bouts.leaves - bouts.events - bouts.enters
+    ends, cuts = (bouts.events > 0).any(axis=0), (cut != 0).any(axis=0)
+    return bouts.time[ends], bouts.events[:, ends], bouts.time[cuts], cut[:, cuts]
+
+
+def _evaluate(
+    family: str, parts: tuple[Array, Array, Array, Array], shape: float, scale: float
+) -> Array:
+    density, survival = FAMILIES[family]
+    ended, d, cut, c = parts
+    return d @ density(ended, shape, scale) + c @ survival(cut, shape, scale)
 
 
 def fit_lifetime(family: str, bouts: Grouped, start: Lifetime | None = None) -> Lifetime | None:
@@ -184,7 +202,8 @@ def fit_lifetime(family: str, bouts: Grouped, start: Lifetime | None = None) -> 
     lasted = float(bouts.leaves[0] @ t - bouts.enters[0] @ t)
     if family == "exponential":
         scale = lasted / n
-        return Lifetime(family, float("nan"), scale, log_likelihood(family, bouts, 1.0, scale), 1)
+        value = float(log_likelihoods(family, bouts, 1.0, scale).sum())
+        return Lifetime(family, float("nan"), scale, value, 1)
     if start is None:
         begin = _first_guess(family, bouts, lasted / n)
     else:
@@ -203,13 +222,13 @@ def fit_lifetime(family: str, bouts: Grouped, start: Lifetime | None = None) -> 
 
 def _objective(family: str, bouts: Grouped) -> Callable[[Array], float]:
     """Return minus the log likelihood as a function of the logarithms of shape and scale."""
-    far = 2 * FAR
+    far, parts = 2 * FAR, _split(bouts)
 
     def objective(logs: Array) -> float:
         if np.abs(logs).max() > far:
             return np.inf
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            value = -log_likelihood(family, bouts, *np.exp(logs))
+            value = -float(_evaluate(family, parts, *np.exp(logs)).sum())
         return value if np.isfinite(value) else np.inf
 
     return objective
