@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from larvastats.inference import dwellfit
-from larvastats.inference.design import Design, make_design
+from larvastats.inference.design import Design, count_relabellings, make_design, p_floor
 from larvastats.inference.dwelltest import Cell, CellTest, DwellTest, assay_values, compare_dwells
 from larvastats.inference.multiplicity import adjust
 from larvastats.inference.plans import Budget
@@ -242,13 +242,15 @@ def tests_of(
         if not np.isnan(question.horizons[w, s])
     ]
     lines, rows = [], []
+    designs = {g: _design(question.setting, g, control) for g, control in pairs.items()}
+    level = _level(list(designs.values()), budget, alpha)
     for genotype, control in pairs.items():
-        design = _design(question.setting, genotype, control)
+        design = designs[genotype]
         pair = [question.pick(w, (genotype, control)) for w in range(len(question.windows))]
         found = {
             rule: compare_dwells([bouts.with_lost(rule) for bouts in pair], cells, design,
                                  (genotype, control), question.setting.ethogram.states, budget,
-                                 null, alpha)
+                                 null, level)
             for rule in LOST_RULES
         }  # fmt: skip
         about = {"genotype": genotype, "control": control}
@@ -261,6 +263,21 @@ def tests_of(
     tests["q_value"] = adjust(tests["p_value"].to_numpy(float))
     tests["rejected"] = (tests["q_value"] <= alpha).to_numpy(bool)
     return tests, pd.DataFrame(rows, columns=list(CELL_COLUMNS))
+
+
+def _level(designs: Sequence[Design], budget: Budget, alpha: float) -> float:
+    """Choose one kind of p-value for all lines, as a screen does.
+
+    Relabelling where it can reach `alpha` for one line, and a tenth of what a correction asks for
+    where there are many (1: any floor will do); else F (0: none will).
+    """
+    tested = [d for d in designs if not d.reason]
+    needed = alpha if len(tested) == 1 else alpha / (10 * max(len(tested), 1))
+    floors = [
+        p_floor(d, 0) if count_relabellings(d) <= budget.most else 1 / (1 + budget.resamples)
+        for d in tested
+    ]
+    return 1.0 if max(floors, default=0.0) <= needed else 0.0
 
 
 def _design(setting: Setting, genotype: str, control: str) -> Design:

@@ -234,7 +234,7 @@ def compare_dwells(
     states: Sequence[str],
     budget: Budget,
     null: str = "auto",
-    alpha: float = 0.05,
+    level: float = 0.05,
 ) -> DwellTest:
     """Compare a line with its control in every state and window.
 
@@ -248,7 +248,9 @@ def compare_dwells(
     states : sequence of str
     budget : Budget
     null : {'auto', 'relabel', 'F'}
-    alpha : float
+    level : float
+        ``auto`` relabels where the smallest possible p is at most this, and where F has no
+        answer.
 
     Returns
     -------
@@ -266,12 +268,12 @@ def compare_dwells(
         return _nothing(out, "no state that both begin in two assays at least: no test")
     variances = {i: assay_variance(values[i], design.block) for i in tested}
     line = _line_test([values[i] for i in tested], list(variances.values()), design, names,
-                      budget, null, alpha)  # fmt: skip
+                      budget, null, level)  # fmt: skip
     scores, p = _cell_scores([values[i] for i in tested], list(variances.values()), design, names,
                              budget)  # fmt: skip
     for i, z, p_cell in zip(tested, scores, p, strict=True):
         one = replace(_interval(values[i], variances[i], design), z=float(z))
-        if line.null == "F":  # relabelling cannot reach alpha here: Bonferroni on the interval's t
+        if line.null == "F":  # relabelling cannot reach far enough: Bonferroni on the interval's t
             p_cell = min(1.0, len(tested) * one.p_adjusted)
         out[i] = replace(one, p_adjusted=max(float(p_cell), line.p_value))
     return replace(line, cells=tuple(out))
@@ -283,7 +285,7 @@ def _nothing(cells: Sequence[CellTest], reason: str) -> DwellTest:
 
 def _line_test(
     values: Sequence[Values], variances: Sequence[Array], design: Design,
-    names: tuple[str, str], budget: Budget, null: str, alpha: float,
+    names: tuple[str, str], budget: Budget, null: str, level: float,
 ) -> DwellTest:  # fmt: skip
     """Test the profiles: every cell in units of its typical standard error."""
     columns = []
@@ -302,7 +304,7 @@ def _line_test(
     p_exact = pvalues.p_relabel(observed, relabelled, exact)
     floor = pvalues.floor_of(relabelled, exact)
     p_f = pvalues.p_f(observed, _dimension(x, design), linetest.degrees_of_freedom(data))
-    relabel = null == "relabel" or (null == "auto" and (floor <= alpha or np.isnan(p_f)))
+    relabel = null == "relabel" or (null == "auto" and (floor <= level or np.isnan(p_f)))
     kind = ("exact" if exact else "permutation") if relabel else "F"
     p = p_exact if relabel else p_f
     return DwellTest(observed, p, p_exact, p_f, floor, kind, len(relabelled), ())

@@ -86,7 +86,8 @@ def dwell(
     gap, unit, block, resamples, alpha, seed, progress
         As in :func:`~larvastats.verbs.screen.screen`.
     null : {'auto', 'relabel', 'F'}
-        Where p-values come from; ``auto`` relabels wherever that can reach `alpha`.
+        Where p-values come from; ``auto`` takes one kind for all genotypes: relabelling wherever
+        that can reach far enough, else F.
     **load
         Passed on to :func:`larvastats.io.source.load`.
 

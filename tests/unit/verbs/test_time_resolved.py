@@ -69,6 +69,18 @@ def test_tests_cover_lines_and_cells(dwells):
     assert (line > 0.01).all() and not dwells.tests["rejected"].any()
 
 
+def test_one_kind_of_p_for_all_lines(small, dwells):
+    """Three dates of 2 against 3: a floor of .001, enough for two lines, not for three hundred."""
+    assert set(dwells.tests["null"]) == {"exact"}
+    two = small[small["date"] != "20200103"]
+    # two dates: a floor of .01, enough for one line at .05, not for two
+    assert dwell(two, genotypes="A", **QUICK).tests["null"].tolist() == ["exact"]
+    both = dwell(two, genotypes="A,B", **QUICK).tests
+    assert both["null"].tolist() == ["F", "F"] and (both["p_value"] == both["p_approx"]).all()
+    kept = dwell(two, genotypes="A,B", null="relabel", **QUICK).tests
+    assert (kept["p_value"] == kept["p_exact"]).all()
+
+
 def test_units_are_assays(dwells, small):
     units = dwells.augment()
     assert len(units) == (6 + 6 + 9) * 2 * 4
