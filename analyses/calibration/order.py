@@ -44,7 +44,7 @@ def order_worlds() -> list[tuple[str, Walks]]:
     ]
 
 
-def order(name: str, world: Walks, runs: int, seed: int, resamples: int = 299) -> dict:
+def order(name: str, world: Walks, runs: int, seed: int, resamples: int = 99) -> dict:
     """Run one study of order."""
     p, p_return, p_triple, naive, held = [], [], [], [], []
     whole = Window("whole", ((-np.inf, np.inf),))
@@ -125,14 +125,24 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=12)
     args = parser.parse_args()
     pd.set_option("display.width", 200, "display.max_columns", 20, "display.precision", 3)
-    rows = [order(name, world, args.runs, args.seed) for name, world in order_worlds()]
-    print(pd.DataFrame(rows).to_string(index=False), "\n", flush=True)
-    rows = [homogeneous(*world, args.runs, args.seed) for world in homogeneity_worlds()]
+    for i, (name, world) in enumerate(order_worlds()):
+        _print(order(name, world, args.runs, args.seed), i == 0)
+    print()
+    for i, world in enumerate(homogeneity_worlds()):
+        _print(homogeneous(*world, args.runs, args.seed), i == 0)
     for change in (0.5, 1.0):
-        name = f"odds of run to stop x {np.exp(change):.1f} in the second window"
-        rows.append(homogeneous(name, Walks(**PLATES), (0.0, 15.0, 30.0, 45.0), args.runs,
-                                args.seed, change))  # fmt: skip
-    print(pd.DataFrame(rows).to_string(index=False))
+        name = f"odds of run to stop x {np.exp(change):.1f}, 2nd window"
+        thirds = (0.0, 15.0, 30.0, 45.0)
+        row = homogeneous(name, Walks(**PLATES), thirds, args.runs, args.seed, change)
+        _print(row, False)
+
+
+def _print(row: dict, header: bool) -> None:
+    """Print one row of a table as soon as it is known."""
+    if header:
+        print("  ".join(f"{name:>10s}" for name in row))
+    cells = (f"{v:>10.3f}" if isinstance(v, float) else f"{v!s:>10s}" for v in row.values())
+    print("  ".join(cells), flush=True)
 
 
 if __name__ == "__main__":
