@@ -11,6 +11,11 @@ with the window makes that doubtful, which is why it is not the default.
 
 Bouts whose beginning was not seen, at the start of a track, have no known age and are left out
 either way.
+
+Two things are assumed. Within a window early and late bouts last alike: late ones are cut sooner,
+so that where durations drift the early ones speak for the long ages (take narrower windows). And a
+duration is a time, not a number of frames: where bouts last a frame or two, shapes of distributions
+say as much of the camera as of the animal.
 """
 
 from __future__ import annotations
