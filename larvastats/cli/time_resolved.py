@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -58,7 +59,13 @@ def run(
                             seed=seed, **more)  # fmt: skip
         tables = {"dwell": result.table, "fits": result.fits, "curves": result.curves,
                   "tests": result.tests, "cells": result.cells, "units": result.units}  # fmt: skip
-        pictures = {"survival": result.plot}
+        known = list(dict.fromkeys(result.table["window"]))
+        pictures = {
+            "survival" if len(known) == 1 else f"survival_{export.file_name(str(w))}": partial(
+                result.plot, window=w
+            )
+            for w in known
+        }
     elif what == "order":
         from larvastats.verbs.order_test import order_test
 

@@ -36,7 +36,7 @@ def plot_survival(
         Drawn with its control; by default the one with the smallest p, or every genotype where
         nothing is compared.
     window : str, optional
-        The first by default.
+        By default that of the surest difference, else the first.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def plot_survival(
         A genotype or window that the result lacks, or too many genotypes at once.
     """
     names = _names(result, genotype)
-    where = _window(result, window)
+    where = _window(result, window, names[-1])
     states = list(result.states)
     rows = ceil(len(states) / COLUMNS)
     width = LEFT + min(len(states), COLUMNS) * (PANEL + GAP) - GAP + RIGHT
@@ -89,10 +89,11 @@ def _names(result: DwellResult, genotype: str | None) -> list[str]:
     return names
 
 
-def _window(result: DwellResult, window: str | None) -> str:
+def _window(result: DwellResult, window: str | None, genotype: str) -> str:
     known = list(dict.fromkeys(result.table["window"]))
     if window is None:
-        return str(known[0])
+        own = result.cells[result.cells["genotype"] == genotype].dropna(subset="p_adjusted")
+        return str(own.sort_values("p_adjusted")["window"].iloc[0] if len(own) else known[0])
     if window not in known:
         raise UsageError(f"no window {window!r} in this result; it has {', '.join(known)}.")
     return window

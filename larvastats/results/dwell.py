@@ -109,7 +109,7 @@ class DwellResult:
         genotype : str, optional
             By default the one whose difference is surest; without a control, all.
         window : str, optional
-            The first by default.
+            By default that of the surest difference, else the first.
         """
         from larvastats.plot.survival import plot_survival
 

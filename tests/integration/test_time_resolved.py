@@ -20,6 +20,11 @@ def test_dwell_times_of_the_example(cli, tmp_path):
     cells = pd.read_csv(tmp_path / "d" / "cells.csv").set_index("state")
     assert (cells.loc[["run", "cast", "stop"], "p_adjusted"] < 0.05).all()
     assert cells.loc["run", "difference"] < -1 < 0.5 < cells.loc["cast", "difference"]
+    both = ("--windows", "before,during", "--out", tmp_path / "two")
+    assert cli("transitions", "--show", "dwell", "--genotypes", LINE, *both).code == 0
+    assert {p.name for p in (tmp_path / "two").glob("*.png")} == {
+        "survival_before.png", "survival_during.png",
+    }  # fmt: skip
     document = cli(*words, "--json").json
     assert len(document["tidy"]) == 2 * 6 and document["glance"]["n_rejected"] == 1
 

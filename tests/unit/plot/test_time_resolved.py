@@ -92,6 +92,18 @@ def test_a_state_that_one_never_shows(pictures):
     assert any("v 0 bouts" in t.get_text() for t in axes.texts)
 
 
+def test_the_surest_window_by_default(pictures):
+    result = dwell_result(pictures)
+    late = {name: getattr(result, name).assign(window="after") for name in
+            ("table", "curves", "cells")}  # fmt: skip
+    late["cells"]["p_adjusted"] /= 20
+    both = {name: pd.concat([getattr(result, name), late[name]]) for name in late}
+    for window, p in (("after", "p = 0.00050"), ("during", "p = 0.010")):
+        asked = None if window == "after" else window
+        axes = plot_survival(replace(result, **both), window=asked).axes[0]
+        assert axes.get_title(loc="right").endswith(p)
+
+
 def test_too_many_genotypes_at_once(pictures):
     result = dwell_result(pictures)
     many = pd.concat([result.table.assign(genotype=f"g{i}") for i in range(9)])
