@@ -87,7 +87,7 @@ def homogeneity_test(
     if null not in ("auto", "exchange", "flip"):
         raise UsageError(f"null must be one of auto, exchange, flip, but is {null!r}.")
     opened = open_source(source, progress=progress, **load)
-    setting = make_setting(opened.ethogram, protocol=protocol, gap=gap)
+    setting = make_setting(opened.ethogram, protocol=protocol, gap=gap, block="none")
     name = _only(setting, genotype)
     chosen = _windows(setting, windows)
     own = setting.ethogram.select(genotype=name)

@@ -117,7 +117,7 @@ def order_test(
         "z_threshold": test.threshold,
         "replicate": who.what + "s",
     }
-    notes = [*opened.notes, *setting.notes]
+    notes = list(opened.notes)  # no assays are exchanged: what the setting says of it is idle
     if who.n < 2:
         notes.append("one assay: the shuffles hold for its larvae; nothing is said of others")
     return OrderResult(
