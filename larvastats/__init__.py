@@ -9,10 +9,12 @@ __version__ = "0.1.0"
 # those who need them.
 _HOMES = {
     "DataError": "larvastats.errors",
+    "DwellResult": "larvastats.results",
     "Ethogram": "larvastats.ethogram",
     "HTest": "larvastats.results",
     "HabituationResult": "larvastats.results",
     "LarvastatsError": "larvastats.errors",
+    "OrderResult": "larvastats.results",
     "Protocol": "larvastats.protocol",
     "ScreenResult": "larvastats.results",
     "SourceInfo": "larvastats.results",
@@ -22,9 +24,12 @@ _HOMES = {
     "calibrate": "larvastats.verbs.calibrate",
     "compare": "larvastats.verbs.compare",
     "habituation": "larvastats.verbs.habituation",
+    "dwell": "larvastats.verbs.dwell",
+    "homogeneity_test": "larvastats.verbs.homogeneity_test",
     "info": "larvastats.verbs.info",
     "ingest": "larvastats.verbs.ingest",
     "load": "larvastats.io.source",
+    "order_test": "larvastats.verbs.order_test",
     "parse_protocol": "larvastats.protocol",
     "power": "larvastats.verbs.power",
     "predict": "larvastats.verbs.transition_model",
@@ -36,10 +41,12 @@ _HOMES = {
 
 __all__ = [
     "DataError",
+    "DwellResult",
     "Ethogram",
     "HTest",
     "HabituationResult",
     "LarvastatsError",
+    "OrderResult",
     "Protocol",
     "ScreenResult",
     "SourceInfo",
@@ -49,10 +56,13 @@ __all__ = [
     "__version__",
     "calibrate",
     "compare",
+    "dwell",
     "habituation",
+    "homogeneity_test",
     "info",
     "ingest",
     "load",
+    "order_test",
     "parse_protocol",
     "power",
     "predict",
@@ -68,8 +78,10 @@ if TYPE_CHECKING:
     from larvastats.io.source import load
     from larvastats.protocol import Protocol, parse_protocol
     from larvastats.results import (
+        DwellResult,
         HabituationResult,
         HTest,
+        OrderResult,
         ScreenResult,
         SourceInfo,
         TransitionModel,
@@ -77,9 +89,12 @@ if TYPE_CHECKING:
     )
     from larvastats.verbs.calibrate import calibrate
     from larvastats.verbs.compare import compare
+    from larvastats.verbs.dwell import dwell
     from larvastats.verbs.habituation import habituation
+    from larvastats.verbs.homogeneity_test import homogeneity_test
     from larvastats.verbs.info import info
     from larvastats.verbs.ingest import ingest
+    from larvastats.verbs.order_test import order_test
     from larvastats.verbs.power import power
     from larvastats.verbs.proportion_test import proportion_test
     from larvastats.verbs.screen import screen

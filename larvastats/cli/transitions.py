@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 from larvastats.cli import options as o
+from larvastats.cli import time_resolved
+from larvastats.errors import UsageError
 
 EXAMPLES = (
     "larvastats transitions --genotypes GMR_72F11,FCF_attP2_1500062",
@@ -15,6 +17,7 @@ EXAMPLES = (
     "larvastats transitions my_database --windows sliding:10:5 --out results/matrices",
     "larvastats transitions my_database --by window --out results/windows",
     "larvastats transitions my_database --by time --genotypes A,B --out results/courses",
+    *time_resolved.EXAMPLES,
 )
 
 Genotypes = Annotated[
@@ -94,21 +97,30 @@ def transitions(
     dt: o.Dt = 0.1,
     block: o.Block = "date",
     bootstrap: Bootstrap = 1000,
+    show_: time_resolved.Show = "matrices",
     out: o.Out = None,
     no_figures: o.NoFigures = False,
     json: o.Json = False,
     seed: o.Seed = 0,
 ) -> None:
-    """Show transition matrices by genotype and window (stimulus off and on)."""
+    """Show transition matrices by genotype and window (stimulus off and on), or dwell times."""
     from larvastats import export
     from larvastats.cli import show
     from larvastats.verbs import transitions as verb
 
-    _agree(by, formula, control)
+    if show_ == "matrices":
+        _agree(by, formula, control)
     if out is not None:
         export.check_writable(out)
     show.announce(source)
     load = o.loading(format, labels, min_bout, fps, px_per_mm, exclude)
+    if show_ != "matrices":
+        time_resolved.run(
+            show_, source, protocol=protocol, genotypes=genotypes, windows=windows, gap=gap,
+            control=control, transitions=transitions, dt=dt, seed=seed, out=out,
+            figures=not no_figures, json=json, **load,
+        )  # fmt: skip
+        return
     if by == "time":
         common = {"protocol": protocol, "genotypes": genotypes, "control": control, "gap": gap}
         more = {"window": windows or "whole", "transitions": transitions, "dt": dt}
@@ -141,8 +153,6 @@ def transitions(
 
 def _agree(by: str | None, formula: str | None, control: str | None) -> None:
     """Refuse options of a smooth model where none is asked for."""
-    from larvastats.errors import UsageError
-
     for name, value in (("--formula", formula), ("--control", control)):
         if value is not None and by != "time":
             raise UsageError(f"{name} belongs to a smooth model; add --by time.")

@@ -7,9 +7,11 @@ A result carries its numbers, its design, its seed and its warnings; it computes
 
 from larvastats.results.calibration import CalibrationResult
 from larvastats.results.columns import SCREEN_COLUMNS, TRANSITION_COLUMNS, WINDOW_COLUMNS
+from larvastats.results.dwell import DwellResult
 from larvastats.results.habituation import HABITUATION_COLUMNS, HabituationResult
 from larvastats.results.htest import HTest
 from larvastats.results.info import SourceInfo
+from larvastats.results.order import OrderResult
 from larvastats.results.power import PowerResult
 from larvastats.results.screen import ScreenResult
 from larvastats.results.transition_model import TransitionModel
@@ -21,8 +23,10 @@ __all__ = [
     "TRANSITION_COLUMNS",
     "WINDOW_COLUMNS",
     "CalibrationResult",
+    "DwellResult",
     "HTest",
     "HabituationResult",
+    "OrderResult",
     "PowerResult",
     "ScreenResult",
     "SourceInfo",
