@@ -47,8 +47,8 @@ def test_order_and_homogeneity_of_the_example(cli, tmp_path):
     (("order", "--genotypes", f"{LINE},{CONTROL}"), 2, "one genotype is tested at a time"),
     (("order", "--genotypes", LINE, "--control", CONTROL), 2, "leave --control out"),
     (("dwell", "--transitions", "frame"), 2, "looks at bouts"),
-    (("dwell", "--windows", "500:600"), 1, "no bout begins in window 500:600"),
-    (("matrices", "--control", CONTROL), 2, "matrices have no control"),
+    (("dwell", "--windows", "500:600"), 1, "no bout begins in window 500–600 s"),
+    (("matrices", "--control", CONTROL), 2, "belongs to a smooth model"),
     (("homogeneity", "--genotypes", LINE, "--windows", "during"), 2, "two windows or more"),
 ])  # fmt: skip
 def test_refusals(cli, options, code, words):

@@ -194,7 +194,7 @@ def test_one_assay(small):
 
 
 @pytest.mark.parametrize(("options", "error", "words"), [
-    ({"windows": "200:300"}, DataError, "no bout begins in window 200:300.*recordings run from"),
+    ({"windows": "200:300"}, DataError, "no bout begins in window 200–300 s.*recordings run from"),
     ({"states": "run,jump"}, UsageError, "states must be among .*, but 'jump' is not"),
     ({"entry": "early"}, UsageError, "entry must be one of"),
     ({"lost": "found"}, UsageError, "lost must be one of"),
@@ -247,7 +247,7 @@ def test_order_of_one_assay_says_so(small):
 
 @pytest.mark.parametrize(("change", "options", "error", "words"), [
     ({}, {"genotype": None}, UsageError, "genotype is missing; name one of the 4"),
-    ({}, {"window": "200:300"}, DataError, "no three actions in a row in window 200:300"),
+    ({}, {"window": "200:300"}, DataError, "no three actions in a row in window 200–300 s"),
     ({}, {"window": "each"}, UsageError, "names 3 windows"),
     ({}, {"resamples": 5}, UsageError, "resamples must be at least 19"),
     ({"larvae": 1}, {"window": "during"}, DataError, "too few to test the order"),
@@ -297,7 +297,7 @@ def test_default_windows_and_many_windows(small):
     ({"genotype": None}, UsageError, "genotype is missing"),
     ({"windows": "during"}, UsageError, "two windows or more, but 'during' names 1"),
     ({"windows": "during,30:60"}, UsageError, "names the same window twice"),
-    ({"windows": "during,200:300"}, DataError, "window 200:300.*holds no transition"),
+    ({"windows": "during,200:300"}, DataError, "window 200–300 s.*holds no transition"),
     ({"null": "shuffle"}, UsageError, "null must be one of auto, exchange, flip"),
 ])  # fmt: skip
 def test_homogeneity_refuses_in_one_sentence(small, options, error, words):
