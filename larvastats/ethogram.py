@@ -33,6 +33,9 @@ from larvastats.vocabulary import order_states, rename_states
 
 __all__ = ["BOUT_COLUMNS", "CONTIGUOUS", "FRAME_COLUMNS", "FRAME_GAP", "Ethogram", "grid_range"]
 
+MAX_STATES = 1000
+"""Most states of a vocabulary; matrices of transitions have the square of it."""
+
 GRID_SLACK = 1e-6
 """Relative slack (in steps) when a time is placed on a regular grid."""
 
@@ -392,6 +395,11 @@ def state_codes(
         raise DataError(
             f"{source}: expected the states {', '.join(names)}, but found "
             f"{', '.join(map(repr, unknown))}; add them to `states` or map them by `synonyms`."
+        )
+    if len(names) > MAX_STATES:
+        raise DataError(
+            f"{source}: expected a vocabulary of states in column state, but found {len(names)} "
+            f"different ones, more than {MAX_STATES}; give the column that names the actions."
         )
     position = {name: code for code, name in enumerate(names)}
     return names, np.array([position[renamed[label]] for label in labels], dtype=np.int16)

@@ -19,7 +19,7 @@ from pyarrow.csv import CSVWriter, WriteOptions
 
 from larvastats.errors import DataError
 from larvastats.ethogram import BOUT_COLUMNS, Ethogram
-from larvastats.io.files import AnyPath, reading
+from larvastats.io.files import AnyPath, open_file, reading
 from larvastats.io.paths import AssayIdentity
 from larvastats.tabular import IDENTITY
 
@@ -85,9 +85,9 @@ def parquet_pieces(
 @contextmanager
 def _parquet(path: AnyPath, **options: Any) -> Iterator[parquet.ParquetFile]:
     """Open a parquet file; what is wrong with it becomes a sentence."""
-    with reading(path):
+    with reading(path), open_file(path) as plain:  # arrow takes no path that is not UTF-8
         try:
-            with parquet.ParquetFile(path, **options) as file:
+            with parquet.ParquetFile(plain, **options) as file:
                 yield file
         except (pa.ArrowException, ValueError, NotImplementedError) as error:
             message = str(error).splitlines()[0] if str(error) else type(error).__name__

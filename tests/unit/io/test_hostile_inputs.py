@@ -1,0 +1,288 @@
+"""What fuzzing found, and what files could be built to do: each input once, by hand."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+
+from larvastats.errors import LONGEST, DataError, UsageError
+from larvastats.io import fimtrack, fimtrack_table, larvatagger, paths, tidy, trx
+from larvastats.io.exclusion import MAX_PATTERNS, read_exclusion
+from larvastats.io.files import sha256
+from larvastats.io.source import load
+from larvastats.protocol import parse_protocol
+
+# -- sentences -------------------------------------------------------------------------------------
+
+
+def test_names_from_files_stay_on_one_line_and_visible():
+    error = DataError("x.csv: found 'a\nb\x1b[2J\u202e\ud800\u2028c\xa0d'.")
+    assert str(error) == r"x.csv: found 'a\nb\x1b[2J\u202e\ud800\u2028c" + "\xa0d'."
+    assert str(UsageError("×, – and ü stay.")) == "×, – and ü stay."
+
+
+def test_sentences_keep_their_ends():
+    sentence = str(DataError(f"x.csv: found {'n' * 100_000}; rename it."))
+    assert len(sentence) == LONGEST
+    assert sentence.startswith("x.csv: found nnn") and sentence.endswith("nnn; rename it.")
+
+
+def test_columns_of_a_table_cannot_break_the_line(tmp_path: Path):
+    table = pd.DataFrame({"assay": ["p"], "line\nerror: all is lost": ["A"], "x" * 9000: [1]})
+    table.to_parquet(tmp_path / "x.parquet")
+    with pytest.raises(DataError) as refusal:
+        tidy.read(tmp_path / "x.parquet")
+    assert "\n" not in str(refusal.value) and len(str(refusal.value)) <= LONGEST
+
+
+# -- paths -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["x" * 10_000, "a\0b", "\ud800", "x/" * 5000])
+@pytest.mark.parametrize("as_type", [str, Path])
+def test_paths_that_cannot_exist(path: str, as_type: Callable[[str], Any]):
+    for act in (load, sha256, read_exclusion, larvatagger.read, tidy.read):
+        with pytest.raises((DataError, UsageError)):
+            act(as_type(path))
+    if "\0" in path or "\ud800" in path:
+        assert paths.identify(path) is None
+
+
+def test_bytes_of_a_path_that_are_no_text():
+    path = os.fsdecode(b"/db/t5/A\xff@B/p\xe4/20150701_105504/trx.mat")
+    identity = paths.identify(path)
+    assert identity is not None
+    assert (identity.line, identity.protocol) == ("A\\xff", "p\\xe4")
+    identity.assay.encode()
+
+
+@pytest.mark.parametrize("kind", ["fifo", "device", "link"])
+def test_pipes_and_devices_are_no_files(kind: str, tmp_path: Path):
+    path = tmp_path / "x.csv"
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "device":
+        path = Path("/dev/zero")
+    else:
+        path.symlink_to("/dev/zero")
+    for act in (load, sha256, read_exclusion, larvatagger.read, tidy.read, trx.read):
+        with pytest.raises(DataError, match="found a pipe or a device"):
+            act(path)
+
+
+# -- sizes -----------------------------------------------------------------------------------------
+
+
+def test_repeats_of_all_slots_together_are_limited():
+    protocol = parse_protocol("#".join(["p_1_0s99999x1s1s"] * 300))
+    assert len(protocol.stimuli) == 1 and len(protocol.unparsed) == 299
+    two = parse_protocol("p_1_0s50000x1s1s#p_2_0s50000x1s1s#n#n")
+    assert len(two.stimuli) == 2
+
+
+def test_more_states_than_a_vocabulary_has(tmp_path: Path):
+    n = 40_000  # more than a code of 16 bits can hold
+    table = pd.DataFrame(
+        {"assay": "a", "line": "l", "larva": "1", "state": [f"s{i}" for i in range(n)],
+         "t_start": np.arange(n), "t_stop": np.arange(n) + 1}
+    )  # fmt: skip
+    table.to_csv(tmp_path / "x.csv", index=False)
+    with pytest.raises(DataError, match="found 40000 different ones, more than 1000"):
+        tidy.read(tmp_path / "x.csv")
+
+
+def test_a_long_list_of_names_is_fast_and_one_of_patterns_is_refused(tmp_path: Path):
+    path = tmp_path / "list.txt"
+    path.write_text("\n".join(f"assay{i}" for i in range(200_000)) + "\nx[1]\n")
+    listed = read_exclusion(path)
+    start = time.process_time()
+    assert listed.covers("assay7", None) and listed.covers("x1", None)
+    assert listed.covers("x[1]", None)  # a pattern matches itself
+    assert not listed.covers("assay", "20200131_093000")
+    assert time.process_time() - start < 0.5
+    assert listed.met == {"assay7", "x[1]"}
+    path.write_text("\n".join(f"a{i}*" for i in range(MAX_PATTERNS + 1)))
+    with pytest.raises(DataError, match="expected at most 10000 patterns"):
+        read_exclusion(path)
+    path.write_text("*a" * 10_000)
+    with pytest.raises(DataError, match="the longest of 20000"):
+        read_exclusion(path)
+
+
+def test_rows_without_end_are_not_read_to_their_end(tmp_path: Path):
+    path = tmp_path / "x.csv"
+    for start in (b",larva(0)", b",larva(0)\ngo_phase(0),1\n"):
+        path.write_bytes(gzip.compress(start + b"0" * (1 << 25), 1))
+        with pytest.raises(DataError, match="is longer than 1 MiB"):
+            fimtrack.read(path, fps=10)
+
+
+def test_values_of_a_table_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(fimtrack_table, "MAX_VALUES", 10)
+    rows = "".join(f"go_phase({frame}),1,1,1\n" for frame in range(4))
+    (tmp_path / "x.csv").write_text(f",larva(0),larva(1),larva(2)\n{rows}")
+    with pytest.raises(DataError, match="more than 10 values"):
+        fimtrack.read(tmp_path / "x.csv", fps=10, mapping=[("run", {"go_phase": 1})])
+
+
+def test_runs_do_not_repeat_the_tracks_beside_them(tmp_path: Path):
+    track = {"id": "7", "t": [0, 1], "labels": [1, 1]}
+    body = {"metadata": {"genotype": "A"}, "labels": ["run"], "data": [track]}
+    path = tmp_path / "x.label"
+    path.write_text(json.dumps({**body, "runs": {"20150701_105504": {}}}))
+    with pytest.raises(DataError, match="expected a list of tracks"):
+        larvatagger.read(path)
+    path.write_text(json.dumps({**body, "runs": {"20150701_105504": {"data": [track]}}}))
+    assert larvatagger.read(path).n_bouts == 1  # names and labels still hold for all runs
+
+
+# -- HDF5 ------------------------------------------------------------------------------------------
+
+MATLAB = b"MATLAB 7.3 MAT-file".ljust(512, b" ")
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Callable[..., Path]:
+    """Write a trx.mat of one larva after a change to its struct array."""
+
+    def write(change: Callable[[h5py.Group], None]) -> Path:
+        path = tmp_path / "trx.mat"
+        with h5py.File(path, "w", userblock_size=512) as file:
+            group = file.create_group("trx")
+            group["t"] = np.arange(4.0)[np.newaxis]
+            group["global_state"] = np.ones((1, 4))
+            group["neuron"] = np.frombuffer("A".encode("utf-16-le"), "<u2")[:, np.newaxis]
+            change(group)
+        with open(path, "r+b") as file:
+            file.write(MATLAB)
+        return path
+
+    return write
+
+
+def replaced(name: str, **how: Any) -> Callable[[h5py.Group], None]:
+    """Change: a field of other shape or type."""
+
+    def change(group: h5py.Group) -> None:
+        del group[name]
+        group.create_dataset(name, **how)
+
+    return change
+
+
+def test_the_recording_itself_is_good(recording):
+    path = recording(lambda group: None)
+    assert trx.sniff(path) and trx.read(path).n_bouts == 1
+
+
+@pytest.mark.parametrize("size", [10**8, 10**12, 2**50])
+@pytest.mark.parametrize("field", ["t", "global_state"])
+@pytest.mark.parametrize("how", [{"chunks": (1, 64)}, {"chunks": (1, 64), "compression": "gzip"}])
+def test_sizes_that_are_declared_but_not_stored(recording, size, field, how):
+    path = recording(replaced(field, shape=(1, size), dtype="f8", **how))
+    with pytest.raises(DataError, match=r"declares|its shape is"):
+        trx.read(path)
+
+
+def test_chunks_that_are_larger_than_their_dataset(recording):
+    path = recording(
+        replaced("t", shape=(1, 4), maxshape=(1, None), chunks=(1, 1 << 28), dtype="f8")
+    )
+    with pytest.raises(DataError, match="declares"):
+        trx.read(path)
+
+
+def test_what_deflate_can_do_is_believed(recording):
+    n = 200_000  # of one label; the times fill the file
+
+    def change(group: h5py.Group) -> None:
+        for name, values in (("t", np.arange(n) / 10), ("global_state", np.ones(n))):
+            del group[name]
+            group.create_dataset(name, data=values[np.newaxis], compression="gzip", shuffle=True,
+                                 compression_opts=9, chunks=(1, n))  # fmt: skip
+
+    assert trx.read(recording(change)).t_stop[-1] == pytest.approx(n / 10)
+
+
+@pytest.mark.parametrize("field", ["t", "global_state", "neuron"])
+@pytest.mark.parametrize("link", [
+    h5py.ExternalLink("/etc/passwd", "/x"), h5py.SoftLink("/trx/t"), h5py.SoftLink("/nowhere"),
+])  # fmt: skip
+def test_links_are_not_followed(recording, field, link):
+    def change(group: h5py.Group) -> None:
+        del group[field]
+        group[field] = link
+
+    with pytest.raises(DataError, match=r"expected .* in the file itself, but found a link"):
+        trx.read(recording(change))
+
+
+def test_an_external_link_to_a_pipe_does_not_wait(recording, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+
+    def change(group: h5py.Group) -> None:
+        file = group.file
+        del file["trx"]
+        file["trx"] = h5py.ExternalLink(str(tmp_path / "pipe"), "/trx")
+
+    path = recording(change)
+    assert not trx.sniff(path)
+    with pytest.raises(DataError, match="found a link"):
+        trx.read(path)
+
+
+@pytest.mark.parametrize("field", ["t", "global_state", "neuron"])
+def test_values_in_other_files_are_not_read(recording, tmp_path, field):
+    (tmp_path / "secret").write_bytes(np.arange(4.0).tobytes())
+    path = recording(
+        replaced(field, shape=(1, 4), dtype="f8", external=[(str(tmp_path / "secret"), 0, 32)])
+    )
+    with pytest.raises(DataError, match="lie in other files"):
+        trx.read(path)
+
+
+def test_virtual_datasets_are_not_read(recording, tmp_path):
+    with h5py.File(tmp_path / "other.h5", "w") as other:
+        other["t"] = np.arange(4.0)
+
+    def change(group: h5py.Group) -> None:
+        layout = h5py.VirtualLayout((1, 4), "f8")
+        layout[0] = h5py.VirtualSource(str(tmp_path / "other.h5"), "t", (4,))
+        del group["t"]
+        group.create_virtual_dataset("t", layout)
+
+    with pytest.raises(DataError, match="lie in other files"):
+        trx.read(recording(change))
+
+
+def test_references_of_more_larvae_than_any_plate_holds(recording):
+    def change(group: h5py.Group) -> None:
+        seed = group.file.create_dataset("seed", data=np.zeros((1, 1)))
+        del group["t"]
+        refs = np.full((1, 60_000), seed.ref, dtype=object)
+        group.create_dataset("t", data=refs, dtype=h5py.ref_dtype)
+
+    start = time.process_time()
+    with pytest.raises(DataError, match="expected a row of larvae"):
+        trx.read(recording(change))
+    assert time.process_time() - start < 2
+
+
+def test_lists_are_no_names(recording):
+    def change(group: h5py.Group) -> None:
+        del group["neuron"]
+        made = group.create_dataset("neuron", (1, 1), h5py.vlen_dtype(np.dtype("f8")))
+        made[0, 0] = [1.0, 2.0]
+
+    with pytest.raises(DataError, match="expected a text in field 'neuron'"):
+        trx.read(recording(change))
