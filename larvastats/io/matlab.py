@@ -297,6 +297,8 @@ def read_text(struct: Struct, name: str, cell: h5py.Dataset) -> str:
             f"{struct.path}: expected a text in field {name!r}, but found an array of shape "
             f"{cell.shape}; the file is damaged or not a tracker's."
         )
+    if cell.dtype.kind == "O" and cell.size != 1:  # thousands may share one text of megabytes
+        raise _no_text(struct, name, str(cell.dtype))
     check_stored(struct.path, name, cell)
     values = np.asarray(cell[()]).ravel()
     if values.dtype == np.uint16:

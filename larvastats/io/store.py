@@ -127,7 +127,10 @@ def store_tracks(
     store = Path(store)
     for row in store_rows(store):
         if row["tracks"] is not None and (wanted is None or wanted(row)):
-            yield unpack(store / row["tracks"], shapes, features)
+            tracks = unpack(store / row["tracks"], shapes, features)
+            if tracks.identity.assay != row["assay"]:
+                raise _damaged(store, "a file of tracks is of another assay than the index says")
+            yield tracks
 
 
 def store_checksum(store: AnyPath) -> str:

@@ -23,9 +23,9 @@ is 15 nm at 25 cm. Further attributes: ``assay line effector protocol tracker da
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Sequence
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 import h5py
@@ -35,14 +35,16 @@ from numpy.typing import NDArray
 from larvastats.errors import DataError
 from larvastats.io.contours import Contours
 from larvastats.io.files import AnyPath, reading
-from larvastats.io.matlab import refusing_damage
+from larvastats.io.hdf5 import check_stored, own_member, refusing_damage
+from larvastats.io.identity import MAX_LENGTH
 from larvastats.io.paths import AssayIdentity
-from larvastats.io.tracks import Shape, Tracks
+from larvastats.io.tracks import LENGTH_UNITS, MAX_VALUES, Shape, Tracks
 
 FORMAT = "larvastats tracks"
 VERSION = 1
 
 _CHUNK = 1 << 14
+_TEXTS = 64  # read at a time
 _IDENTITY = tuple(field.name for field in fields(AssayIdentity))
 
 
@@ -105,7 +107,7 @@ def unpack(
     DataError
         The file is damaged, gone, or no such file.
     """
-    if not Path(path).is_file():
+    if not os.path.isfile(path):
         raise DataError(f"{path}: the store has lost this file; run the same ingest again.")
     with reading(path), refusing_damage(path), h5py.File(path, "r", locking=False) as file:
         if file.attrs.get("format") != FORMAT or file.attrs.get("version") != VERSION:
@@ -113,45 +115,120 @@ def unpack(
                 f"{path}: expected the tracks of a store of this version, but found others; ingest "
                 "the recordings anew."
             )
-        wanted = {*shapes}
-        has = file.get("features", {}) if "features" in wanted else {}
-        names = [name for name in has if features is None or name in features]
-        state = file["state"][()] if "state" in file else None
-        return Tracks.build(
-            AssayIdentity(**{name: _identity(file, name) for name in _IDENTITY}),
-            _read_texts(file, "larvae"),
-            file["larva"][()],
-            file["t"][()],
-            midline=_points(file, "midline") if "midline" in wanted else None,
-            contour=_contour(file) if "contour" in wanted else None,
-            centroid=_points(file, "centroid") if "features" in wanted else None,
-            features={name: has[name][()].astype(np.float64) for name in names},
-            units={name: str(has[name].attrs["unit"]) for name in names},
-            states=() if state is None else _read_texts(file, "states"),
-            state=state,
-            length_unit=str(file.attrs["length_unit"]),
-            source=str(path),
-        )
+        return _tracks(path, file, {*shapes}, features)
+
+
+# What follows trusts nothing in the file: ValueError says that it is damaged.
+
+
+def _tracks(
+    path: AnyPath, file: h5py.File, wanted: set[Shape], names: Sequence[str] | None
+) -> Tracks:
+    length_unit = _text(file, "length_unit")
+    if length_unit not in LENGTH_UNITS:
+        raise ValueError(f"length_unit is {length_unit!r}")
+    larva, t = _numbers_of(path, file, "larva", np.int32), _numbers_of(path, file, "t", np.float64)
+    if larva is None or t is None:
+        raise ValueError("there are no frames")
+    state = _numbers_of(path, file, "state", np.int16)
+    series, units = _features(path, file, names) if "features" in wanted else ({}, {})
+    return Tracks.build(
+        AssayIdentity(**{name: _identity(file, name) for name in _IDENTITY}),
+        _texts_of(path, file, "larvae"),
+        larva,
+        t,
+        midline=_points(path, file, "midline", 3) if "midline" in wanted else None,
+        contour=_contour(path, file) if "contour" in wanted else None,
+        centroid=_points(path, file, "centroid", 2) if "features" in wanted else None,
+        features=series,
+        units=units,
+        states=() if state is None else _texts_of(path, file, "states"),
+        state=state,
+        length_unit=length_unit,
+        source=str(path),
+    )
+
+
+def _text(owner: h5py.Group | h5py.Dataset, name: str) -> str:
+    """Text of an attribute."""
+    text = owner.attrs[name]
+    if not isinstance(text, str) or not text.isprintable():
+        raise ValueError(f"{name} is no text")
+    return text
 
 
 def _identity(file: h5py.File, name: str) -> Any:
-    text = str(file.attrs[name])
-    return text or (None if name in ("date", "time") else "")
+    return _text(file, name) or (None if name in ("date", "time") else "")
 
 
-def _read_texts(file: h5py.File, name: str) -> tuple[str, ...]:
-    return tuple(file[name].asstr()[()])
-
-
-def _points(file: h5py.File, name: str) -> NDArray[np.float64] | None:
-    return file[name][()].astype(np.float64) if name in file else None
-
-
-def _contour(file: h5py.File) -> Contours | None:
-    if "contour" not in file:
+def _numbers_of(
+    path: AnyPath, group: h5py.Group, name: str, kind: type[np.generic], ndim: int = 1
+) -> NDArray[Any] | None:
+    """Read a dataset if there is one; it must be what :func:`pack` writes."""
+    data = own_member(path, group, name)
+    if data is None:
         return None
-    vertices, start = file["contour/vertices"][()], file["contour/start"][()]
-    rising = len(start) > 0 and start[0] == 0 and bool((np.diff(start) >= 0).all())
+    fits = isinstance(data, h5py.Dataset) and data.dtype == kind and data.ndim == ndim
+    if not fits or data.size > MAX_VALUES or (ndim > 1 and data.shape[-1] != 2):
+        raise ValueError(f"{name} is none that a store holds")
+    check_stored(path, name, data)
+    return np.asarray(data[()])
+
+
+def _texts_of(path: AnyPath, file: h5py.File, name: str) -> tuple[str, ...]:
+    """Names, read some at a time: thousands may share one text of megabytes."""
+    data = own_member(path, file, name)
+    if not isinstance(data, h5py.Dataset) or data.ndim != 1:
+        raise ValueError(f"{name} is none that a store holds")
+    if h5py.check_string_dtype(data.dtype) is None:
+        raise ValueError(f"{name} are no texts")
+    check_stored(path, name, data)
+    found: list[str] = []
+    for start in range(0, len(data), _TEXTS):
+        found += data.asstr()[start : start + _TEXTS].tolist()
+        if not all(0 < len(text) <= MAX_LENGTH and text.isprintable() for text in found[start:]):
+            raise ValueError(f"{name} are no names")
+    if len(set(found)) < len(found):
+        raise ValueError(f"two {name} have one name")
+    return tuple(found)
+
+
+def _features(
+    path: AnyPath, file: h5py.File, wanted: Sequence[str] | None
+) -> tuple[dict[str, NDArray[np.float64]], dict[str, str]]:
+    """Series of the tracker, and their units."""
+    group = own_member(path, file, "features")
+    if group is None:
+        return {}, {}
+    series: dict[str, NDArray[np.float64]] = {}
+    units, n_values = {}, 0
+    for name in group:
+        if wanted is not None and name not in wanted:
+            continue
+        values = _numbers_of(path, group, name, np.float32)
+        if values is None or not name.isprintable():
+            raise ValueError("a series has no name")
+        n_values += values.size
+        if n_values > MAX_VALUES:
+            raise ValueError(f"the series have more than {MAX_VALUES:,} values")
+        series[name], units[name] = values.astype(np.float64), _text(group[name], "unit")
+    return series, units
+
+
+def _points(path: AnyPath, file: h5py.File, name: str, ndim: int) -> NDArray[np.float64] | None:
+    points = _numbers_of(path, file, name, np.float32, ndim)
+    return None if points is None else points.astype(np.float64)
+
+
+def _contour(path: AnyPath, file: h5py.File) -> Contours | None:
+    group = own_member(path, file, "contour")
+    if group is None:
+        return None
+    vertices = _numbers_of(path, group, "vertices", np.float32, 2)
+    start = _numbers_of(path, group, "start", np.int64)
+    if vertices is None or start is None:
+        raise ValueError("outlines are incomplete")
+    rising = len(start) > 0 and start[0] == 0 and bool((start[1:] >= start[:-1]).all())
     if not rising or start[-1] != len(vertices):
         raise ValueError("outlines and their places in the file disagree")
     return Contours(vertices, start)

@@ -148,7 +148,7 @@ def protocol(rng: Rng) -> bytes:
     slots = []
     for _ in range(int(rng.integers(0, 7))):
         how = rng.random()
-        timed = times if rng.random() < 0.97 else _MANY
+        timed = times if rng.random() < 0.998 else _MANY
         slot = pick(rng, kinds) + "_" + pick(rng, timed) if how < 0.6 else pick(rng, kinds)
         slots.append(slot if how < 0.9 else name(rng))
     specs = ("during", "before", "after", "whole", "each", "during_2", "during_0", "45:60", ":",

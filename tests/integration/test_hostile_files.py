@@ -18,7 +18,7 @@ from pyarrow import parquet
 
 from larvastats.errors import DataError, UsageError
 from larvastats.io.source import checksum, load, load_with_report
-from larvastats.io.store import is_store, read_store
+from larvastats.io.store import is_store, read_store, store_tracks
 from larvastats.verbs.ingest import ingest
 
 NAMES = ["..", ".", "../../etc/passwd", "/etc/passwd", "a/b", "a_b", "NUL", "a\nb", "a\r\nb",
@@ -326,3 +326,52 @@ def test_ingest_removes_nothing_but_its_own_files(store: Path, database: Path, t
     assert ingest(database, store).n_read == 1
     assert len(list(photos.iterdir())) == 4  # two files of bouts, the old one of p is gone
     assert (photos / "wedding.jpg").exists() and (photos / "table.parquet").exists()
+
+
+# -- stores with shapes ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shaped(tmp_path: Path) -> Path:
+    """A store with the midlines of two assays."""
+    root = tmp_path / "films"
+    for stamp in ("20200131_093000", "20200131_103000"):
+        folder = root / "t5" / "A@E" / "p_8_45s1x30s0s#n#n#n" / stamp
+        folder.mkdir(parents=True)
+        rows = (f"{stamp} 00001 {i / 10:.3f}" + " 1.000 2.000" * 11 for i in range(4))
+        (folder / f"{stamp}.spine").write_text("\n".join(rows) + "\n")
+    assert ingest(root, tmp_path / "shaped", keep="midline").n_ok == 2
+    return tmp_path / "shaped"
+
+
+@pytest.mark.parametrize("name", ["../x.h5", "/etc/passwd", "tracks/../../x.h5", "tracks/x.h5", "",
+                                  "bouts/x-0.parquet", "tracks/x-0.parquet"])  # fmt: skip
+def test_tracks_cannot_lead_out_of_their_store(shaped: Path, name: str):
+    changed(shaped, tracks=name)
+    with pytest.raises(DataError, match="index of the store is damaged"):
+        list(store_tracks(shaped))
+
+
+def test_tracks_of_another_assay_are_refused(shaped: Path):
+    first, second = parquet.read_table(shaped / "assays.parquet").column("tracks").to_pylist()
+    shutil.copy(shaped / second, shaped / first)
+    with pytest.raises(DataError, match="tracks is of another assay"):
+        list(store_tracks(shaped))
+
+
+def test_a_pipe_in_the_place_of_tracks(shaped: Path):
+    (name, _) = parquet.read_table(shaped / "assays.parquet").column("tracks").to_pylist()
+    (shaped / name).unlink()
+    os.mkfifo(shaped / name)
+    with pytest.raises(DataError, match="has lost this file"):
+        list(store_tracks(shaped))
+
+
+def test_ingest_removes_no_foreign_file_from_tracks(shaped: Path, tmp_path: Path):
+    for name in ("wedding.jpg", "table.h5"):
+        (shaped / "tracks" / name).write_bytes(b"x")
+    lost = shaped / "tracks" / "x-0123456789abcdef.h5"
+    lost.write_bytes(b"x")
+    (tmp_path / "films" / "new.csv").write_text(bouts("r").to_csv(index=False))
+    assert ingest(tmp_path / "films", shaped, keep="midline").n_read == 1
+    assert not lost.exists() and len(list((shaped / "tracks").iterdir())) == 4

@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import time
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,16 @@ from typing import Any
 import h5py
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from larvastats.errors import LONGEST, DataError, UsageError
-from larvastats.io import fimtrack, fimtrack_table, larvatagger, paths, tidy, trx
+from larvastats.io import choreography, fimtrack, fimtrack_table, larvatagger, paths, tidy, trx
 from larvastats.io.exclusion import MAX_PATTERNS, read_exclusion
 from larvastats.io.files import sha256
 from larvastats.io.source import load
-from larvastats.protocol import parse_protocol
+from larvastats.protocol import parse_protocol, windows
 
 # -- sentences -------------------------------------------------------------------------------------
 
@@ -133,6 +136,37 @@ def test_values_of_a_table_are_limited(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "x.csv").write_text(f",larva(0),larva(1),larva(2)\n{rows}")
     with pytest.raises(DataError, match="more than 10 values"):
         fimtrack.read(tmp_path / "x.csv", fps=10, mapping=[("run", {"go_phase": 1})])
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv.gz"])
+def test_a_small_file_of_equal_rows_is_refused_before_it_fills_the_memory(tmp_path: Path, kind):
+    path, n = tmp_path / f"x.{kind}", 1_200_000
+    if kind == "parquet":
+        names = ["assay", "line", "larva", "state", "t_start", "t_stop"]
+        columns = [pa.repeat(pa.scalar(name), n) for name in names[:4]]
+        columns += [pa.repeat(pa.scalar(float(t)), n) for t in range(2)]
+        parquet.write_table(pa.table(columns, names=names), path)
+    else:
+        head = b"assay,line,larva,state,t_start,t_stop\n"
+        path.write_bytes(gzip.compress(head + b"p,A,1,run,0,1\n" * n))
+    assert path.stat().st_size < n / tidy.ROWS_PER_BYTE
+    with pytest.raises(DataError, match="so that nearly all must be equal"):
+        tidy.read(path)
+
+
+def test_times_of_a_window_may_have_any_blanks_around_them():
+    protocol = parse_protocol("p_8_45s1x30s0s")
+    # str.strip removes more than float does
+    assert windows(protocol, "4\x1e:60", extent=(0, 90)) == windows(
+        protocol, "4:60", extent=(0, 90)
+    )
+
+
+def test_a_last_row_that_is_shorter_than_the_start_of_another(tmp_path: Path):
+    path = tmp_path / "x.outline"
+    path.write_bytes(b"20150701_105504 000000000000001 0.1" + b" 1.0 2.0" * 9 + b"\n 7 0.5\n")
+    with pytest.raises(DataError, match="row 2"):
+        choreography.read(path)
 
 
 def test_runs_do_not_repeat_the_tracks_beside_them(tmp_path: Path):
@@ -286,3 +320,16 @@ def test_lists_are_no_names(recording):
 
     with pytest.raises(DataError, match="expected a text in field 'neuron'"):
         trx.read(recording(change))
+
+
+def test_many_texts_are_refused_before_they_are_read(recording):
+    def many(group: h5py.Group) -> None:
+        group.create_dataset("id", data=["x" * 1000] * 4000, dtype=h5py.string_dtype())
+
+    path = recording(many)
+    tracemalloc.start()
+    with pytest.raises(DataError, match="expected a text in field 'id'"):
+        trx.read(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1_000_000
