@@ -63,21 +63,29 @@ def _number(data: bytearray, rng: np.random.Generator) -> None:
     data[at : at + width] = (value % (1 << 8 * width)).to_bytes(width, order)
 
 
+IN_PLACE: tuple[Edit, ...] = (_flip, _byte, _number)
 EDITS: tuple[Edit, ...] = (_flip, _byte, _byte, _cut, _end, _copy, _number)
 
 
 def havoc(
-    data: bytes, rng: np.random.Generator, tokens: Sequence[bytes] = (), edits: int = 6
+    data: bytes,
+    rng: np.random.Generator,
+    tokens: Sequence[bytes] = (),
+    edits: int = 6,
+    shifts: bool = True,
 ) -> bytes:
-    """Return `data` with a few edits; tokens of the format are inserted or put in place."""
+    """Return `data` with a few edits; tokens of the format are inserted or put in place.
+
+    Without `shifts`, every byte stays where it is: a format of addresses is lost by any other edit.
+    """
     out = bytearray(data)
     words = (*TOKENS, *tokens)
     for _ in range(int(rng.integers(1, edits + 1))):
         if rng.random() < 0.35:
-            at = _place(out, rng)
-            out[at : at + int(rng.integers(0, 12))] = pick(rng, words)
+            at, word = _place(out, rng), pick(rng, words)
+            out[at : at + (int(rng.integers(0, 12)) if shifts else len(word))] = word
         else:
-            pick(rng, EDITS)(out, rng)
+            pick(rng, EDITS if shifts else IN_PLACE)(out, rng)
     return bytes(out[:MAX_BYTES])
 
 

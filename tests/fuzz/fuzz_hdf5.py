@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import h5py
 import numpy as np
-from fuzz_bytes import name, pick
+from fuzz_bytes import havoc, name, pick
+
+from larvastats.io.vertebrae import VERTEBRAE
 
 Rng = np.random.Generator
 Group = Any  # of h5py, which has no types
@@ -17,6 +21,9 @@ SERIES = ("t", "global_state_large_state", "global_state", "global_state_small_l
           "run_large", "cast_large", "run", "cast", "small_motion", "run_weak",
           "run_strong")  # fmt: skip
 TEXTS = ("id", "numero_larva", "numero_larva_num", "neuron", "stimuli", "protocol", "pipeline")
+POINTS = {"x_spine": 11, "y_spine": 11, "x_contour": 8, "y_contour": 8}
+SHAPES = (*POINTS, "x_center", "y_center", "S_smooth_5", "larva_length_smooth_5", "mine",
+          *(f"{axis}_{name}" for axis in "xy" for name in VERTEBRAE))  # fmt: skip
 USUAL = {"id": "20150701_105504", "neuron": "A", "stimuli": "B", "protocol": "p", "pipeline": "t5"}
 OUTSIDE = ("/etc/passwd", "/etc/hostname", "missing.mat", "/dev/zero", "/proc/self/mem", "/")
 
@@ -32,6 +39,13 @@ def _plain(group: Group, key: str, field: str, larva: int, n: int, rng: Rng) -> 
         group[key] = np.array([[float(larva + 1)]])
     elif field in TEXTS:
         _text(group, key, USUAL.get(field, str(larva + 1)))
+    elif field in POINTS:
+        points = np.round(rng.normal(20, 1, (POINTS[field], n)), 2)
+        if field.endswith("contour"):
+            points[-1], points[-2, ::2] = points[0], np.nan
+        group[key] = points
+    elif field in SHAPES:
+        group[key] = rng.normal(20, 1, n)[np.newaxis]
     elif field == "t":
         group[key] = np.arange(n)[np.newaxis] * 0.1
     elif field in ("small_motion", *SERIES[4:]):
@@ -180,16 +194,16 @@ def _field(file: Group, trx: Group, field: str, lengths: list[int], rng: Rng, od
     trx.create_dataset(field, data=refs, dtype=h5py.ref_dtype)
 
 
-def trx(rng: Rng) -> bytes:
+def trx(rng: Rng, shapes: bool = False) -> bytes:
     """A trx.mat, some of whose fields are none that a tracker writes."""
     while True:
         try:
-            return _trx(rng)
+            return _trx(rng, shapes)
         except (OSError, RuntimeError, TypeError, ValueError):
             continue  # not everything that can be asked for can be written
 
 
-def _trx(rng: Rng) -> bytes:
+def _trx(rng: Rng, shapes: bool) -> bytes:
     odd = float(pick(rng, (0.0, 0.05, 0.05, 0.3)))
     lengths = [int(rng.integers(1, 6)) for _ in range(int(rng.integers(1, 4)))]
     latest = "latest" if rng.random() < 0.2 else "earliest"
@@ -201,6 +215,8 @@ def _trx(rng: Rng) -> bytes:
             return _image(file, rng)
         group = file.create_group("trx")
         labels = [field for field in SERIES[1:] if rng.random() < 0.3] or ["global_state"]
+        if shapes:
+            labels += [field for field in SHAPES if rng.random() < 0.8]
         for field in ("t", *labels, *TEXTS):
             if rng.random() >= odd / 4:
                 _field(file, group, field, lengths, rng, odd)
@@ -211,3 +227,65 @@ def _image(file: Group, rng: Rng) -> bytes:
     file.flush()
     image = bytes(file.id.get_file_image())
     return image if rng.random() < 0.3 else MATLAB + image
+
+
+# -- tracks of a store -----------------------------------------------------------------------------
+
+_NAMES = ("larvae", "larva", "t", "states", "state", "midline", "centroid", "contour",
+          "contour/vertices", "contour/start", "features", "features/velocity")  # fmt: skip
+
+
+def edited(good: bytes, rng: Rng) -> bytes:
+    """A file of tracks, some of whose datasets and attributes are none that a store holds."""
+    if rng.random() < 0.3:
+        return havoc(good, rng, shifts=False)
+    image = io.BytesIO(good)
+    with h5py.File(image, "r+") as file:
+        file.create_group("#refs#")["seed"] = np.array([[0.0, 0.1]])
+        for _ in range(int(rng.integers(0, 3))):
+            # not everything that can be asked for can be written
+            with suppress(OSError, RuntimeError, TypeError, ValueError, KeyError):
+                _edit(file, rng)
+    return image.getvalue()
+
+
+def _edit(file: Group, rng: Rng) -> None:
+    if rng.random() < 0.2:
+        owner = pick(rng, (file, *(file[n] for n in ("t", "features/velocity") if n in file)))
+        key = pick(rng, ("format", "version", "length_unit", "assay", "line", "date", "unit"))
+        values = (1, 2, "px", "", name(rng).replace("\0", ""), h5py.Empty("f8"), [1, 1], b"\xff",
+                  file.ref, np.nan)  # fmt: skip
+        owner.attrs[key] = pick(rng, values)
+        return
+    key = pick(rng, [n for n in _NAMES if n in file])
+    attributes = dict(file[key].attrs)
+    plain = isinstance(file[key], h5py.Dataset) and 0 < (file[key].size or 0) < 1000
+    values = file[key][()] if plain else None  # an earlier edit may have declared any size
+    del file[key]
+    how = rng.random()
+    if how < 0.1:
+        return
+    group, _, own = key.rpartition("/")
+    if values is None or not values.ndim or how < 0.6:
+        pick(rng, ODD)(file[group or "/"], own, rng)
+    else:
+        _changed(file, key, values, rng)
+    file[key].attrs.update(attributes)
+
+
+def _changed(file: Group, key: str, values: Any, rng: Rng) -> None:
+    """The same dataset with fewer, more or other values."""
+    how = int(rng.integers(4))
+    if how == 0:
+        values = values[: int(rng.integers(len(values) + 1))]
+    elif how == 1:
+        values = np.concatenate([values, values])
+    elif values.dtype.kind == "O":
+        names = [name(rng).replace("\0", "") for _ in values]
+        values = np.array(names, dtype=h5py.string_dtype())
+    elif how == 2:
+        number = pick(rng, (-1, 0, 1, 99, 32767, -32768, 2**31 - 1))
+        values[pick(rng, range(len(values)))] = min(number, np.iinfo(np.int16).max)
+    else:
+        values = values.astype(pick(rng, ("f8", "f4", "i8", "i2", "u4", ">i4")))
+    file.create_dataset(key, data=values, dtype=values.dtype)

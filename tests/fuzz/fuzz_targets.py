@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import fuzz_folders
 import fuzz_hdf5
 import fuzz_json
 import fuzz_parquet
 import fuzz_text
 import numpy as np
-import pandas as pd
 from fuzz_bytes import havoc, inflated, packed, pick
 
 from larvastats.errors import UsageError
 from larvastats.ethogram import Ethogram
 from larvastats.io import choreography, fimtrack, larvatagger, schleyer, tidy, trx
+from larvastats.io.compiled_rows import parse
+from larvastats.io.contours import Contours
 from larvastats.io.exclusion import read_exclusion
-from larvastats.io.paths import database_path, identify
+from larvastats.io.labels import _opened_once
+from larvastats.io.paths import database_path, identify, make_identity
+from larvastats.io.point_rows import _careful, _fast, check_finished
 from larvastats.io.source import load
-from larvastats.io.store import store_checksum, store_rows
+from larvastats.io.store import store_checksum, store_tracks
+from larvastats.io.track_files import pack, unpack
 from larvastats.io.tracks import Tracks
 from larvastats.protocol import contrast, default_window, match_protocol, parse_protocol, windows
 from larvastats.verbs.ingest import ingest
@@ -52,6 +56,9 @@ class Target:
         Whether the format may be gzipped.
     names_file : bool
         Whether every error names the file.
+    place : callable, optional
+        Takes a folder and an input of several files, writes them and returns what the reader takes;
+        `file` is empty then.
     """
 
     file: str
@@ -60,6 +67,7 @@ class Target:
     tokens: tuple[bytes, ...] = ()
     text: bool = False
     names_file: bool = True
+    place: Callable[[Path, bytes], Path] | None = None
 
     def mutate(self, data: bytes, rng: Rng) -> bytes:
         """Return another input: a new one, or `data` with some damage."""
@@ -67,7 +75,9 @@ class Target:
         if how < FRESH:
             data = self.make(rng)
         if how > FRESH * 0.6:
-            data = havoc(data, rng, self.tokens)
+            # formats of addresses rarely outlive a byte more or less
+            shifts = self.tokens is not _BLOCKS or rng.random() < 0.1
+            data = havoc(data, rng, self.tokens, edits=6 if shifts else 3, shifts=shifts)
         if self.text and rng.random() < 0.06:
             data = inflated(data, rng) if rng.random() < 0.02 else packed(data, rng)
         return data
@@ -152,68 +162,102 @@ def _anything(path: Path) -> Ethogram:
     return load(path, fps=10)
 
 
-# -- a store ---------------------------------------------------------------------------------------
+# -- several files ---------------------------------------------------------------------------------
 
 
-class _Store:
-    """A good store beside the damaged one, made when it is first needed."""
-
-    def __init__(self) -> None:
-        self.good: dict[bytes, bytes] = {}
-        self.rows: list[dict[str, Any]] = []
-        self.bouts = ""
-
-    def prepare(self, folder: Path) -> None:
-        """Ingest two assays into a store below `folder`."""
-        if self.good:
-            return
-        (folder / "recordings").mkdir(parents=True, exist_ok=True)
-        for assay in ("p", "q"):
-            table = pd.DataFrame(
-                {"assay": assay, "line": "A", "larva": ["1", "1", "2"], "temperature": 20.5,
-                 "state": ["run", "cast", "run"], "t_start": [0.0, 2, 0], "t_stop": [2.0, 3, 4]}
-            )  # fmt: skip
-            table.to_csv(folder / "recordings" / f"{assay}.csv", index=False)
-        shutil.rmtree(folder / "store", ignore_errors=True)
-        ingest(folder / "recordings", folder / "store")
-        store = folder / "store"
-        self.rows = store_rows(store)
-        self.bouts = self.rows[0]["bouts"]
-        self.good = {
-            b"I": (store / "assays.parquet").read_bytes(),
-            b"M": (store / "store.json").read_bytes(),
-            b"B": (store / self.bouts).read_bytes(),
-            b"V": json.dumps(self.rows).encode(),
-        }
-
-    def place(self, folder: Path, data: bytes) -> Path:
-        """Write a damaged store; the parts that are not damaged are good."""
-        self.prepare(folder)
-        store, part = folder / "store", data[:1]
-        names = {**fuzz_parquet.PARTS, b"B": self.bouts}
-        for key, name in names.items():
-            path = store / name
-            if key == part:
-                path.parent.mkdir(exist_ok=True)
-                path.write_bytes(data[1:])
-            elif key != b"V":
-                path.write_bytes(self.good[key])
-        if part != b"V":
-            shutil.rmtree(store / ".pending-x", ignore_errors=True)
-        return store
-
-    def make(self, rng: Rng) -> bytes:
-        """Damage a part of the store."""
-        return fuzz_parquet.store_part(rng, self.good, self.rows)
+def _fimtrack_tracks(path: Path) -> Tracks:
+    scale = None if path.stat().st_size % 2 else 12.5
+    return _used(fimtrack.read_tracks(path, fps=10, px_per_mm=scale))
 
 
-STORE = _Store()
+def _trx_tracks(path: Path) -> list[Tracks]:
+    labels = ("large", "all", "strong", None)[path.stat().st_size % 4]
+    return [_used(tracks) for tracks in trx.read_tracks(path, labels)]
+
+
+def _tracks_file(path: Path) -> Tracks:
+    return _used(unpack(path))
+
+
+def _used(tracks: Tracks) -> Tracks:
+    """Do with tracks what an ingest does."""
+    tracks.bad_frames()
+    pack(tracks)
+    return tracks
+
+
+def _together(folder: Path) -> Tracks:
+    spine, outline = (folder / name for name in fuzz_folders.TOGETHER)
+    return _used(choreography.read(spine if spine.exists() else outline))
+
+
+def _from_file(folder: Path) -> Ethogram:
+    recording, *labels = (folder / name for name in fuzz_folders.BESIDE)
+    there = [path for path in labels if path.exists()]
+    _opened_once.cache_clear()  # the clock of the file system is coarser than an input
+    return load(recording, labels=str(there[0]) if there else "large")
+
+
+def _beside(folder: Path) -> Ethogram:
+    _opened_once.cache_clear()
+    return load(folder / fuzz_folders.BESIDE[0])
+
+
+def _ingested(folder: Path) -> Any:
+    """Ingest a folder; a recording that fails must do so by a sentence of its reader."""
+    store = folder.with_name("made")
+    shutil.rmtree(store, ignore_errors=True)
+    _opened_once.cache_clear()
+    report = ingest(folder, store, keep="contour", fps=10)
+    wrong = [reason for _, reason in report.failures if "did not foresee" in reason]
+    assert not wrong, wrong[0]
+    again = ingest(folder, store, keep="contour", fps=10)
+    assert again.n_ok == report.n_ok and again.failures == report.failures
+    tracks = list(store_tracks(store, shapes=("midline", "contour", "features")))
+    return [load(store), *tracks]
+
+
+def _rows(block: bytes) -> Any:
+    """Parse rows of points in three ways, which must agree."""
+    stamp = fuzz_text.STAMP.encode() if block.startswith(fuzz_text.STAMP.encode()) else None
+    check_finished(block, "rows", 1)
+    fast = [_fast(block, stamp, parser) for parser in (None, parse)]
+    slow = _careful(block, "rows", stamp, 1)
+    for one in fast:
+        for name in () if one is None else ("row", "larva", "count", "values"):
+            left, right = getattr(one, name), getattr(slow, name)
+            assert (left is None) == (right is None), name
+            np.testing.assert_array_equal(left, right, err_msg=name)
+    return slow
+
+
+STORE = fuzz_folders.Store(keep="bouts")
+SHAPED = fuzz_folders.Store(keep="midline")
 
 
 def _store(path: Path) -> Ethogram:
     found = load(path)
     store_checksum(path)
     return found
+
+
+def _shaped_store(path: Path) -> Any:
+    found = list(store_tracks(path, shapes=("midline", "contour", "features")))
+    return [_store(path), *found]
+
+
+def _good_tracks(rng: Rng) -> bytes:
+    """A file of tracks as a store keeps it, then damaged."""
+    n, counts = 8, rng.integers(0, 5, 8)
+    midline = rng.normal(20, 1, (n, 3, 2))
+    made = Tracks.build(
+        make_identity("t5", "A", "B", "p_8_45s1x30s0s#n#n#n", fuzz_text.STAMP),
+        ["1", "2"], np.arange(n) // 4, np.arange(n) * 0.1, midline=midline,
+        contour=Contours.from_counts(rng.normal(20, 1, (counts.sum(), 2)), counts),
+        centroid=midline[:, 1], features={"velocity": rng.normal(size=n)},
+        units={"velocity": "mm/s"}, states=("run", "cast"), state=np.arange(n) % 3 - 1,
+    )  # fmt: skip
+    return fuzz_hdf5.edited(pack(made), rng)
 
 
 # -- the table of targets --------------------------------------------------------------------------
@@ -224,6 +268,11 @@ _BLOCKS = (b"TREE", b"SNOD", b"HEAP", b"OHDR", b"GCOL", b"FRHP", b"BTHD")
 _LIST = (b"[!", b"[]", b"[a-", b"**", b"?", b"(?", b" #")
 _WORDS = (b"#", b"_", b"s", b"x", b"@100", b"99999x", b"0s", b":", b"sliding:", b"during_", b"-")
 _FOLDERS = (b"/", b"@", b"#", b"t5", b"20150701_105504", b"../", b"//")
+
+
+def _placed(names: Sequence[str]) -> Callable[[Path, bytes], Path]:
+    return lambda folder, data: fuzz_folders.spread(folder / "files", data, names)
+
 
 TARGETS: dict[str, Target] = {
     "tidy bouts csv": Target("x.csv", lambda r: fuzz_text.table(r, False), _tidy, _TABLE, True),
@@ -257,7 +306,38 @@ TARGETS: dict[str, Target] = {
         "", fuzz_text.protocol, _protocol, _WORDS, names_file=False
     ),
     "database path": Target("", fuzz_text.path, _path, _FOLDERS, names_file=False),
-    "store": Target("", STORE.make, _store, (b"PAR1", b"ok", b"bouts/", b'"version": 2')),
+    "store": Target(
+        "", STORE.make, _store, (b"PAR1", b"ok", b"bouts/", b'"version": 2'), place=STORE.place
+    ),
+    "trx.mat shapes": Target(
+        "trx.mat", lambda r: fuzz_hdf5.trx(r, shapes=True), _trx_tracks, _BLOCKS
+    ),
+    "FIMTrack tracks": Target(
+        "x.csv", fuzz_text.fimtrack, _fimtrack_tracks, (*_TABLE, b"larva("), True
+    ),
+    "tracks of a store": Target("x.h5", _good_tracks, _tracks_file, _BLOCKS),
+    "store with shapes": Target(
+        "", SHAPED.make, _shaped_store, (b"PAR1", b"ok", b"tracks/", *_BLOCKS), place=SHAPED.place
+    ),
+    "spine and outline": Target(
+        "", fuzz_folders.together, _together, _TABLE, place=_placed(fuzz_folders.TOGETHER)
+    ),
+    "labels from a file": Target(
+        "", lambda r: fuzz_folders.labelled(r, beside=False), _from_file, (*_TABLE, *_JSON),
+        place=_placed(fuzz_folders.BESIDE),
+    ),
+    "labels beside": Target(
+        "", lambda r: fuzz_folders.labelled(r, beside=True), _beside, _JSON,
+        place=_placed(fuzz_folders.BESIDE),
+    ),
+    "folder to store": Target(
+        "", fuzz_folders.mixed, _ingested, (*_TABLE, *_JSON, *_BLOCKS),
+        place=_placed(fuzz_folders.MIXED), names_file=False,
+    ),
+    "rows in three ways": Target(
+        "", lambda r: fuzz_text.points(r, n_points=pick(r, (11, None)), lead=r.random() < 0.6),
+        _rows, _TABLE, names_file=False,
+    ),
     "any source": Target(
         "x", lambda r: TARGETS[pick(r, _RECORDINGS)].make(r), _anything, _TABLE, True
     ),
@@ -267,8 +347,8 @@ _RECORDINGS = ("tidy bouts csv", "tidy frames csv", "tidy parquet", "trx.mat", "
 
 def place(target: Target, folder: Path, data: bytes) -> Any:
     """Put an input where the reader finds it; return what the reader takes."""
-    if target is TARGETS["store"]:
-        return STORE.place(folder, data)
+    if target.place is not None:
+        return target.place(folder, data)
     if not target.file:
         return data
     path = folder / target.file

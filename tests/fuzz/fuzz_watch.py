@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any
 
 import numpy as np
-from fuzz_targets import STORE, TARGETS, Target, place
+from fuzz_targets import SHAPED, STORE, TARGETS, Target, place
 
 from larvastats.errors import LarvastatsError
 from larvastats.ethogram import Ethogram
@@ -72,8 +72,9 @@ class Watch:
         self.tally = Tally()
         folder.mkdir(parents=True, exist_ok=True)
         kept.mkdir(parents=True, exist_ok=True)
-        if name == "store":
-            STORE.prepare(folder)
+        for store, own in ((STORE, "store"), (SHAPED, "store with shapes")):
+            if name == own:
+                store.prepare(folder)
         for number in (signal.SIGALRM, signal.SIGPROF):
             signal.signal(number, _ring)
 
@@ -164,6 +165,9 @@ def wrong_sentence(error: LarvastatsError, folder: Path | None) -> str:
 
 def check_result(found: Any) -> None:
     """Refuse a result that no analysis could take."""
+    if isinstance(found, list):
+        for part in found:
+            check_result(part)
     if isinstance(found, Ethogram):
         assert np.isfinite(found.t_start).all() and np.isfinite(found.t_stop).all()
         assert (found.t_stop > found.t_start).all()

@@ -67,7 +67,9 @@ def main(words: list[str] | None = None) -> int:
 def child(options: argparse.Namespace) -> int:
     """Feed one format until its inputs are used up; the tally is in ``tally.json``."""
     warnings.simplefilter("error")
-    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
+    allowed = resource.getrlimit(resource.RLIMIT_AS)[1]
+    room = ADDRESS_SPACE if allowed == resource.RLIM_INFINITY else min(ADDRESS_SPACE, allowed)
+    resource.setrlimit(resource.RLIMIT_AS, (room, room))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     sys.path[:0] = [str(HERE), str(REPOSITORY)]
     if options.engine == "atheris":

@@ -22,7 +22,17 @@ from fuzz_watch import Watch
 from larvastats.io.files import read_head
 
 INPUTS = 200
-SLOW = ("tidy parquet", "trx.mat", "store", "any source")  # to make or to read
+SLOW = (
+    "tidy parquet",
+    "trx.mat",
+    "trx.mat shapes",
+    "store",
+    "store with shapes",
+    "any source",
+    "labels from a file",
+    "labels beside",
+)  # to make or to read
+SLOWEST = ("folder to store",)
 SEED = 20260101
 
 # pyarrow hands a wrong row to our callback as text; where its bytes are no UTF-8 the decoding fails
@@ -51,7 +61,7 @@ def test_a_result_or_one_sentence(name: str, tmp_path: Path):
     watch = Watch(name, tmp_path / "file", tmp_path / "kept")
     rng = np.random.default_rng(SEED)
     pool = fuzz_targets.seeds(watch.target, 20, rng)
-    n = INPUTS // 2 if name in SLOW else INPUTS
+    n = INPUTS // (2 if name in SLOW else 5 if name in SLOWEST else 1)
     assert fed(watch, pool, n, rng) == []
     kinds = watch.tally.kinds
     assert kinds["result"] >= n / 50  # else nothing behind the first check was reached
