@@ -430,8 +430,9 @@ def individuals(
         ``larva`` and ``assay_index``, in order of assay and larva.
     """
     index, pairs = pd.factorize(assay * np.int64(len(larva_names)) + larva, sort=True)
+    names = np.array(larva_names, dtype=object)  # arrays of text cut zeros at their ends
     columns = {
-        "larva": np.asarray(larva_names)[pairs % len(larva_names)],
+        "larva": pd.Series(names[pairs % len(larva_names)], dtype="str"),
         "assay_index": pairs // len(larva_names),
     }
     return index, pd.DataFrame(columns)

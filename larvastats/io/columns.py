@@ -14,6 +14,7 @@ from typing import IO, Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import parquet
 from pyarrow.csv import CSVWriter, WriteOptions
 
@@ -78,6 +79,7 @@ def parquet_pieces(
         for group in range(file.num_row_groups):
             wanted = [f.name for f in schema if _is_plain(f.type) and f.name not in dropped]
             for batch in file.iter_batches(rows, row_groups=[group], columns=wanted):
+                batch.validate(full=True)  # text that is no UTF-8, codes without a value
                 columns = [_compact(n, c) for n, c in zip(wanted, batch.columns, strict=True)]
                 yield pa.table(columns, names=wanted)
 
@@ -109,11 +111,22 @@ def _compact(name: str, column: Any) -> Any:
     kind = _value_type(column.type)
     if pa.types.is_decimal(kind):
         return column.cast(pa.float64())
+    if pa.types.is_temporal(kind):
+        _refuse_far_dates(name, column)
     if name in NAMES and pa.types.is_temporal(kind) and not pa.types.is_duration(kind):
         column = column.cast(pa.string())
     if _is_text(column.type) and not pa.types.is_dictionary(column.type):
         return column.dictionary_encode()
     return column
+
+
+def _refuse_far_dates(name: str, column: Any) -> None:
+    """Refuse moments that Python cannot name; ValueError says that the table is damaged."""
+    values = column.dictionary if pa.types.is_dictionary(column.type) else column
+    try:
+        pc.min_max(values).as_py()
+    except (OverflowError, ValueError) as error:
+        raise ValueError(f"column {name} has dates that no calendar has") from error
 
 
 def _refuse_bytes(name: str, kind: pa.DataType, source: str) -> None:

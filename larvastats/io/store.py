@@ -25,7 +25,7 @@ from larvastats.io.store_files import check_version, is_store
 from larvastats.io.store_index import OK, Row, column_of, read_state, settle
 from larvastats.io.track_files import unpack
 from larvastats.io.tracks import Shape, Tracks
-from larvastats.tabular import complete_assays
+from larvastats.tabular import complete_assays, no_time
 from larvastats.vocabulary import order_states
 
 __all__ = [
@@ -213,7 +213,7 @@ def _ethogram(store: Path, rows: Sequence[Row]) -> Ethogram:
     table = _read_bouts(store, rows)
     t_start, t_stop = table.column("t_start").to_numpy(), table.column("t_stop").to_numpy()
     missing = any(column.null_count for column in table.columns)
-    if missing or not (np.isfinite(t_start).all() and np.isfinite(t_stop).all()):
+    if missing or no_time(t_start).any() or no_time(t_stop).any():
         raise _damaged(store, "values are missing in files of bouts")
     index = _positions(table, rows, larvae)
     codes, names = _codes(table, "state")

@@ -154,6 +154,53 @@ def test_a_small_file_of_equal_rows_is_refused_before_it_fills_the_memory(tmp_pa
         tidy.read(path)
 
 
+def table_of(n: int, **columns: pa.Array) -> pa.Table:
+    """Bouts of one larva; some columns are others."""
+    t = np.arange(n, dtype=float)
+    usual = {name: pa.array([name] * n) for name in ("assay", "line", "larva", "state")}
+    return pa.table({**usual, "t_start": t, "t_stop": t + 1, **columns})
+
+
+def test_every_byte_of_a_column_of_names_may_be_damaged(tmp_path: Path):
+    path = tmp_path / "x.parquet"
+    table = table_of(40, larva=pa.array([f"{i % 7}" for i in range(40)]))
+    parquet.write_table(table, path, compression="none", write_statistics=False)
+    good, column = path.read_bytes(), parquet.ParquetFile(path).metadata.row_group(0).column(2)
+    refused = 0
+    first = column.dictionary_page_offset
+    for at in range(first, first + column.total_compressed_size):
+        for value in (0xFF, 0x80, 0x41):
+            path.write_bytes(good[:at] + bytes([value]) + good[at + 1 :])
+            try:
+                tidy.read(path)
+            except DataError:
+                refused += 1
+    assert refused > 50
+
+
+@pytest.mark.parametrize("name", ["wind", "date", "t_stop"])
+def test_dates_beyond_all_calendars(tmp_path: Path, name: str):
+    path = tmp_path / "x.parquet"
+    far = pa.array([2**61] * 3, pa.timestamp("us"))
+    parquet.write_table(table_of(3, **{name: far}), path)
+    with pytest.raises(DataError, match=name):
+        tidy.read(path)
+
+
+def test_frames_at_the_end_of_all_numbers(tmp_path: Path):
+    path = tmp_path / "x.csv"
+    path.write_text("assay,line,larva,state,t\np,A,1,run,-1.7e308\np,A,1,run,1.7e308\n")
+    with pytest.raises(DataError, match=str(path)):
+        tidy.read(path)
+
+
+def test_names_that_end_with_a_zero_byte_are_names_of_their_own(tmp_path: Path):
+    path = tmp_path / "x.csv"
+    rows = "".join(f'p,A,"{larva}",run,0,1\n' for larva in ("b", "b\0", "\0"))
+    path.write_text("assay,line,larva,state,t_start,t_stop\n" + rows)
+    assert tidy.read(path).larvae["larva"].tolist() == ["\0", "b", "b\0"]
+
+
 def test_times_of_a_window_may_have_any_blanks_around_them():
     protocol = parse_protocol("p_8_45s1x30s0s")
     # str.strip removes more than float does
