@@ -5,7 +5,7 @@ What h5py raises on damaged files becomes one sentence.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import h5py
@@ -88,3 +88,43 @@ def check_stored(path: AnyPath, name: str, cell: h5py.Dataset) -> None:
             f"{path}: field {name!r} declares {cell.size:,} values, but the file holds next to "
             "none of them; it is damaged or cut off: copy it again from its origin."
         )
+
+
+# -- texts -----------------------------------------------------------------------------------------
+
+# Texts of variable length are read nowhere: they lie in heaps, and where one of those is damaged,
+# libhdf5 may walk through it for ever, or make room for gigabytes.
+
+
+def attribute(owner: h5py.Group | h5py.Dataset, name: str) -> str | float | None:
+    """Text of fixed length, or number, of an attribute; None where there is none.
+
+    Raises
+    ------
+    ValueError
+        It is something else.
+    """
+    if not h5py.h5a.exists(owner.id, name.encode()):
+        return None
+    data = h5py.h5a.open(owner.id, name.encode())
+    if data.shape is None or int(np.prod(data.shape)) != 1 or data.dtype.kind not in "Siuf":
+        raise ValueError(f"attribute {name} is neither text nor number")
+    value = np.asarray(owner.attrs[name]).ravel()[0]
+    return value.decode() if isinstance(value, bytes) else float(value)
+
+
+def write_attribute(owner: h5py.Group | h5py.Dataset, name: str, text: str) -> None:
+    """Write a text of fixed length, which :func:`attribute` reads."""
+    encoded = text.encode()
+    owner.attrs.create(name, encoded, dtype=_text_of(len(encoded)))
+
+
+def write_texts(file: h5py.File, name: str, texts: Sequence[str]) -> None:
+    """Write texts of one fixed length, UTF-8, as a dataset; shape (text,)."""
+    encoded = [text.encode() for text in texts]
+    kind = _text_of(max(map(len, encoded), default=0))
+    file.create_dataset(name, data=np.array(encoded, dtype=kind), dtype=kind)
+
+
+def _text_of(n_bytes: int) -> np.dtype[np.bytes_]:
+    return h5py.string_dtype("utf-8", n_bytes or 1)

@@ -16,7 +16,13 @@ from numpy.typing import NDArray
 
 from larvastats.errors import DataError
 from larvastats.io.files import AnyPath, read_head, reading
-from larvastats.io.hdf5 import check_inside, check_stored, own_member, refusing_damage
+from larvastats.io.hdf5 import (
+    attribute,
+    check_inside,
+    check_stored,
+    own_member,
+    refusing_damage,
+)
 
 MAGIC = b"MATLAB 7.3 MAT-file"
 OLD_MAGIC = b"MATLAB 5.0 MAT-file"
@@ -184,9 +190,9 @@ def _target(struct: Struct, name: str, reference: h5py.Reference) -> h5py.Datase
     return target
 
 
-def is_empty(cell: h5py.Dataset) -> bool:
+def is_empty(struct: Struct, cell: h5py.Dataset) -> bool:
     """Whether MATLAB stored an empty array, whose dataset holds its shape instead."""
-    return cell.size in (0, None) or bool(np.any(cell.attrs.get("MATLAB_empty", 0)))
+    return cell.size in (0, None) or bool(attribute(cell, "MATLAB_empty"))
 
 
 def read_series(struct: Struct, name: str, cell: h5py.Dataset) -> NDArray[np.float64]:
@@ -197,7 +203,7 @@ def read_series(struct: Struct, name: str, cell: h5py.Dataset) -> NDArray[np.flo
     DataError
         Not numbers, not one-dimensional, or longer than any recording.
     """
-    if is_empty(cell):
+    if is_empty(struct, cell):
         return np.zeros(0)
     if cell.dtype.kind not in "fiu":
         raise DataError(
@@ -272,7 +278,7 @@ def read_points(
             f"{cell.dtype}; the file is damaged or not a tracker's."
         )
     shape: tuple[int, ...] = cell.shape or ()
-    fits = len(shape) == 2 and shape[1] == n_frames and shape[0] > 0 and not is_empty(cell)
+    fits = len(shape) == 2 and shape[1] == n_frames and shape[0] > 0 and not is_empty(struct, cell)
     if not fits or cell.size > MAX_VALUES:
         raise DataError(
             f"{struct.path}: expected a matrix (point, frame) with {n_frames} frames in field "
@@ -290,14 +296,14 @@ def read_text(struct: Struct, name: str, cell: h5py.Dataset) -> str:
     DataError
         Neither text nor a number, or far too long.
     """
-    if is_empty(cell):
+    if is_empty(struct, cell):
         return ""
     if cell.size > MAX_TEXT:
         raise DataError(
             f"{struct.path}: expected a text in field {name!r}, but found an array of shape "
             f"{cell.shape}; the file is damaged or not a tracker's."
         )
-    if cell.dtype.kind == "O" and cell.size != 1:  # thousands may share one text of megabytes
+    if cell.dtype.kind == "O":  # MATLAB writes none; larvastats.io.hdf5 says why they stay unread
         raise _no_text(struct, name, str(cell.dtype))
     check_stored(struct.path, name, cell)
     values = np.asarray(cell[()]).ravel()
@@ -305,13 +311,8 @@ def read_text(struct: Struct, name: str, cell: h5py.Dataset) -> str:
         return values.astype("<u2").tobytes().decode("utf-16-le", "replace").strip("\0 \t\r\n")
     if values.dtype.kind in "fiu" and values.size == 1:
         return f"{float(values[0]):.15g}"
-    if values.dtype.kind in "OS" and values.size == 1:
-        value = values[0]
-        if not isinstance(value, bytes | str):
-            raise _no_text(struct, name, type(value).__name__)
-        return (
-            value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-        ).strip()
+    if values.dtype.kind == "S" and values.size == 1:
+        return bytes(values[0]).decode("utf-8", "replace").strip()
     raise _no_text(struct, name, str(values.dtype))
 
 

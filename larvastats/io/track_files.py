@@ -17,7 +17,8 @@ dataset              shape             what it holds
 
 Positions counts from 0. What a recording has not, or was not to be kept, is absent. Coordinates are
 in the unit that the attribute ``length_unit`` of the file names, mm or px; single precision, which
-is 15 nm at 25 cm. Further attributes: ``assay line effector protocol tracker date time``.
+is 15 nm at 25 cm. Further attributes: ``assay line effector protocol tracker date time``. All texts
+are UTF-8 of fixed length.
 """
 
 from __future__ import annotations
@@ -35,16 +36,21 @@ from numpy.typing import NDArray
 from larvastats.errors import DataError
 from larvastats.io.contours import Contours
 from larvastats.io.files import AnyPath, reading
-from larvastats.io.hdf5 import check_stored, own_member, refusing_damage
-from larvastats.io.identity import MAX_LENGTH
+from larvastats.io.hdf5 import (
+    attribute,
+    check_stored,
+    own_member,
+    refusing_damage,
+    write_attribute,
+    write_texts,
+)
 from larvastats.io.paths import AssayIdentity
 from larvastats.io.tracks import LENGTH_UNITS, MAX_VALUES, Shape, Tracks
 
 FORMAT = "larvastats tracks"
-VERSION = 1
+VERSION = 2
 
 _CHUNK = 1 << 14
-_TEXTS = 64  # read at a time
 _IDENTITY = tuple(field.name for field in fields(AssayIdentity))
 
 
@@ -52,15 +58,16 @@ def pack(tracks: Tracks) -> bytes:
     """Return the file of an assay; the same tracks give the same bytes."""
     buffer = io.BytesIO()
     with h5py.File(buffer, "w", libver=("v110", "v110")) as file:
-        file.attrs["format"], file.attrs["version"] = FORMAT, VERSION
-        file.attrs["length_unit"] = tracks.length_unit
-        for name in _IDENTITY:
-            file.attrs[name] = getattr(tracks.identity, name) or ""
-        _texts(file, "larvae", tracks.larvae)
+        file.attrs["version"] = VERSION
+        identity = {name: getattr(tracks.identity, name) or "" for name in _IDENTITY}
+        said = {"format": FORMAT, "length_unit": tracks.length_unit} | identity
+        for name, text in said.items():
+            write_attribute(file, name, text)
+        write_texts(file, "larvae", tracks.larvae)
         _numbers(file, "larva", tracks.larva_index)
-        _numbers(file, "t", tracks.t).attrs["unit"] = "s"
+        write_attribute(_numbers(file, "t", tracks.t), "unit", "s")
         if tracks.state is not None:
-            _texts(file, "states", tracks.states)
+            write_texts(file, "states", tracks.states)
             _numbers(file, "state", tracks.state)
         for name, points in (("midline", tracks.midline), ("centroid", tracks.centroid)):
             if points is not None:
@@ -72,7 +79,7 @@ def pack(tracks: Tracks) -> bytes:
             with np.errstate(over="ignore"):
                 series = tracks.features[name].astype(np.float32)
             data = _numbers(file, f"features/{name}", series)
-            data.attrs["unit"] = tracks.units.get(name, "")
+            write_attribute(data, "unit", tracks.units.get(name, ""))
     return buffer.getvalue()
 
 
@@ -81,10 +88,6 @@ def _numbers(file: h5py.File, name: str, values: NDArray[Any]) -> h5py.Dataset:
         return file.create_dataset(name, data=values)
     chunk = (min(_CHUNK, len(values)), *values.shape[1:])
     return file.create_dataset(name, data=values, chunks=chunk, compression=4, shuffle=True)
-
-
-def _texts(file: h5py.File, name: str, values: Sequence[str]) -> None:
-    file.create_dataset(name, data=list(values), dtype=h5py.string_dtype(), shape=(len(values),))
 
 
 def unpack(
@@ -110,7 +113,7 @@ def unpack(
     if not os.path.isfile(path):
         raise DataError(f"{path}: the store has lost this file; run the same ingest again.")
     with reading(path), refusing_damage(path), h5py.File(path, "r", locking=False) as file:
-        if file.attrs.get("format") != FORMAT or file.attrs.get("version") != VERSION:
+        if attribute(file, "format") != FORMAT or attribute(file, "version") != VERSION:
             raise DataError(
                 f"{path}: expected the tracks of a store of this version, but found others; ingest "
                 "the recordings anew."
@@ -151,7 +154,7 @@ def _tracks(
 
 def _text(owner: h5py.Group | h5py.Dataset, name: str) -> str:
     """Text of an attribute."""
-    text = owner.attrs[name]
+    text = attribute(owner, name)
     if not isinstance(text, str) or not text.isprintable():
         raise ValueError(f"{name} is no text")
     return text
@@ -176,21 +179,15 @@ def _numbers_of(
 
 
 def _texts_of(path: AnyPath, file: h5py.File, name: str) -> tuple[str, ...]:
-    """Names, read some at a time: thousands may share one text of megabytes."""
+    """Names: of larvae, or of states."""
     data = own_member(path, file, name)
-    if not isinstance(data, h5py.Dataset) or data.ndim != 1:
+    if not isinstance(data, h5py.Dataset) or data.ndim != 1 or data.dtype.kind != "S":
         raise ValueError(f"{name} is none that a store holds")
-    if h5py.check_string_dtype(data.dtype) is None:
-        raise ValueError(f"{name} are no texts")
     check_stored(path, name, data)
-    found: list[str] = []
-    for start in range(0, len(data), _TEXTS):
-        found += data.asstr()[start : start + _TEXTS].tolist()
-        if not all(0 < len(text) <= MAX_LENGTH and text.isprintable() for text in found[start:]):
-            raise ValueError(f"{name} are no names")
-    if len(set(found)) < len(found):
-        raise ValueError(f"two {name} have one name")
-    return tuple(found)
+    found = tuple(bytes(text).decode() for text in data[()])
+    if not all(text and text.isprintable() for text in found) or len(set(found)) < len(found):
+        raise ValueError(f"{name} are no names")
+    return found
 
 
 def _features(
@@ -200,6 +197,8 @@ def _features(
     group = own_member(path, file, "features")
     if group is None:
         return {}, {}
+    if not isinstance(group, h5py.Group):
+        raise ValueError("features are no group")
     series: dict[str, NDArray[np.float64]] = {}
     units, n_values = {}, 0
     for name in group:
@@ -224,6 +223,8 @@ def _contour(path: AnyPath, file: h5py.File) -> Contours | None:
     group = own_member(path, file, "contour")
     if group is None:
         return None
+    if not isinstance(group, h5py.Group):
+        raise ValueError("outlines are no group")
     vertices = _numbers_of(path, group, "vertices", np.float32, 2)
     start = _numbers_of(path, group, "start", np.int64)
     if vertices is None or start is None:

@@ -259,14 +259,14 @@ def _edit(file: Group, rng: Rng) -> None:
         return
     key = pick(rng, [n for n in _NAMES if n in file])
     attributes = dict(file[key].attrs)
-    plain = isinstance(file[key], h5py.Dataset) and 0 < (file[key].size or 0) < 1000
+    plain = isinstance(file[key], h5py.Dataset) and file[key].ndim and 0 < file[key].size < 1000
     values = file[key][()] if plain else None  # an earlier edit may have declared any size
     del file[key]
     how = rng.random()
     if how < 0.1:
         return
     group, _, own = key.rpartition("/")
-    if values is None or not values.ndim or how < 0.6:
+    if values is None or how < 0.6:
         pick(rng, ODD)(file[group or "/"], own, rng)
     else:
         _changed(file, key, values, rng)
@@ -280,12 +280,13 @@ def _changed(file: Group, key: str, values: Any, rng: Rng) -> None:
         values = values[: int(rng.integers(len(values) + 1))]
     elif how == 1:
         values = np.concatenate([values, values])
-    elif values.dtype.kind == "O":
-        names = [name(rng).replace("\0", "") for _ in values]
-        values = np.array(names, dtype=h5py.string_dtype())
+    elif values.dtype.kind == "S":
+        texts = [name(rng).encode("utf-8", "replace") for _ in values]
+        values = np.array(texts, h5py.string_dtype("utf-8", max(map(len, texts)) or 1))
     elif how == 2:
         number = pick(rng, (-1, 0, 1, 99, 32767, -32768, 2**31 - 1))
         values[pick(rng, range(len(values)))] = min(number, np.iinfo(np.int16).max)
     else:
-        values = values.astype(pick(rng, ("f8", "f4", "i8", "i2", "u4", ">i4")))
+        with np.errstate(invalid="ignore"):
+            values = values.astype(pick(rng, ("f8", "f4", "i8", "i2", "u4", ">i4")))
     file.create_dataset(key, data=values, dtype=values.dtype)

@@ -380,3 +380,17 @@ def test_many_texts_are_refused_before_they_are_read(recording):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 1_000_000
+
+
+@pytest.mark.parametrize("how", ["field", "mark"])
+def test_texts_of_variable_length_are_not_read(recording, how):
+    """Their heap may be damaged, and libhdf5 walks through that for ever."""
+
+    def variable(group: h5py.Group) -> None:
+        if how == "mark":
+            group["t"].attrs["MATLAB_empty"] = "yes"
+        else:
+            group.create_dataset("id", data="x", dtype=h5py.string_dtype())
+
+    with pytest.raises(DataError, match=r"expected a text in field 'id'|neither text nor number"):
+        trx.read(recording(variable))

@@ -85,8 +85,8 @@ def test_only_what_is_asked_for(tmp_path):
 def test_anybody_can_read_it(tmp_path):
     one = tracks()
     with h5py.File(written(tmp_path, pack(one))) as file:
-        assert file["features/speed"].attrs["unit"] == "mm/s"
-        assert file.attrs["line"] == "A"
+        assert file["features/speed"].attrs["unit"] == b"mm/s"
+        assert file.attrs["line"] == b"A"
         larvae = file["larvae"].asstr()[()]
         assert [larvae[i] for i in file["larva"][:3]] == [
             one.larvae[i] for i in one.larva_index[:3]
@@ -189,8 +189,10 @@ def test_values_in_other_files_are_not_read(tmp_path, name):
 
 
 @pytest.mark.parametrize(("name", "value"), [
-    ("length_unit", "km"), ("length_unit", 1), ("line", np.zeros(3)), ("assay", h5py.Empty("f8")),
-    ("line", "a\nb"), ("version", np.ones(2)), ("format", 1.0), ("date", b"\xff"),
+    ("length_unit", np.bytes_(b"km")), ("length_unit", 1), ("line", np.zeros(3)),
+    ("assay", h5py.Empty("f8")), ("line", np.bytes_(b"a\nb")), ("version", np.ones(2)),
+    ("format", 1.0), ("date", np.bytes_(b"\xff")), ("line", "of variable length"),
+    ("version", 1),
 ])  # fmt: skip
 def test_attributes_of_other_kinds(tmp_path, name, value):
     def edit(file):
@@ -205,9 +207,28 @@ def test_attributes_of_other_kinds(tmp_path, name, value):
     ("larvae", ["x" * 10_000] * 3), ("larvae", ["1"]), ("states", ["run", "run"]), ("states", []),
 ])  # fmt: skip
 def test_names_that_are_none(tmp_path, name, names):
-    how = {"data": names, "shape": (len(names),), "dtype": h5py.string_dtype()}
     with pytest.raises(DataError, match=r"damaged|larva|state"):
-        unpack(edited(tmp_path, instead(name, **how)))
+        unpack(edited(tmp_path, instead(name, data=np.array([n.encode() for n in names], "S"))))
+
+
+@pytest.mark.parametrize("name", ["larvae", "states"])
+def test_texts_of_variable_length_are_not_read(tmp_path, name):
+    """Their heap may be damaged, and libhdf5 walks through that for ever."""
+    names = ["1", "2", "3"]
+    with pytest.raises(DataError, match="none that a store holds"):
+        unpack(edited(tmp_path, instead(name, data=names, dtype=h5py.string_dtype())))
+
+
+@pytest.mark.parametrize("name", ["features", "contour"])
+def test_a_dataset_in_the_place_of_a_group(tmp_path, name):
+    """Who asks a dataset of a million millions of rows for its members waits for ever."""
+
+    def edit(file):
+        del file[name]
+        file.create_dataset(name, (10**12,), "f4", chunks=(64,))
+
+    with pytest.raises(DataError, match="no group"):
+        unpack(edited(tmp_path, edit))
 
 
 def test_a_group_in_the_place_of_a_series(tmp_path):
