@@ -154,10 +154,10 @@ def _index(rng: Rng, good: bytes) -> bytes:
         elif how < 0.6:
             made = made.set_column(at, field, _odd(len(made), rng))
         else:
-            values = made.column(at).to_pylist()
-            values[int(rng.integers(len(values)))] = _value(values[0], rng)
             kind = made.schema.field(at).type
             with suppress(pa.ArrowException, OverflowError):  # a column of another type by now
+                values = made.column(at).to_pylist()
+                values[int(rng.integers(len(values)))] = _value(values[0], rng)
                 made = made.set_column(at, field, pa.array(values, kind))
     if rng.random() < 0.1:
         made = pa.concat_tables([made, made])
