@@ -155,7 +155,7 @@ def _tracks(
 def _text(owner: h5py.Group | h5py.Dataset, name: str) -> str:
     """Text of an attribute."""
     text = attribute(owner, name)
-    if not isinstance(text, str) or not text.isprintable():
+    if not isinstance(text, str):  # folders may have any name, so that lines and protocols may too
         raise ValueError(f"{name} is no text")
     return text
 
@@ -185,7 +185,7 @@ def _texts_of(path: AnyPath, file: h5py.File, name: str) -> tuple[str, ...]:
         raise ValueError(f"{name} is none that a store holds")
     check_stored(path, name, data)
     found = tuple(bytes(text).decode() for text in data[()])
-    if not all(text and text.isprintable() for text in found) or len(set(found)) < len(found):
+    if not all(found) or len(set(found)) < len(found):
         raise ValueError(f"{name} are no names")
     return found
 

@@ -244,7 +244,7 @@ def edited(good: bytes, rng: Rng) -> bytes:
         file.create_group("#refs#")["seed"] = np.array([[0.0, 0.1]])
         for _ in range(int(rng.integers(0, 3))):
             # not everything that can be asked for can be written
-            with suppress(OSError, RuntimeError, TypeError, ValueError, KeyError):
+            with suppress(Exception):
                 _edit(file, rng)
     return image.getvalue()
 
@@ -287,6 +287,5 @@ def _changed(file: Group, key: str, values: Any, rng: Rng) -> None:
         number = pick(rng, (-1, 0, 1, 99, 32767, -32768, 2**31 - 1))
         values[pick(rng, range(len(values)))] = min(number, np.iinfo(np.int16).max)
     else:
-        with np.errstate(invalid="ignore"):
-            values = values.astype(pick(rng, ("f8", "f4", "i8", "i2", "u4", ">i4")))
+        values = values.astype(pick(rng, ("f8", "f4", "i8", "i2", "u4", ">i4")))
     file.create_dataset(key, data=values, dtype=values.dtype)
