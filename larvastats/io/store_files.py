@@ -29,6 +29,7 @@ from typing import Any
 
 from larvastats.errors import DataError, LarvastatsError, UsageError
 from larvastats.io.files import AnyPath, read_head
+from larvastats.io.paths import printable_path
 
 INDEX = "assays.parquet"
 BOUTS = "bouts"
@@ -68,8 +69,11 @@ def check_version(store: Path) -> None:
 
     Raises
     ------
+    UsageError
+        No library could open its files, for its path is not UTF-8.
     DataError
     """
+    _check_path(store)
     mark = _mark(store)
     if not isinstance(mark, dict) or mark.get("format") != _FORMAT:
         raise DataError(
@@ -84,16 +88,26 @@ def check_version(store: Path) -> None:
         )
 
 
+def _check_path(store: Path) -> None:
+    """Refuse a path that pyarrow cannot take."""
+    if printable_path(store) != str(store):
+        raise UsageError(
+            f"{printable_path(store)}: expected a path in UTF-8 for the store, but it holds other "
+            "bytes; choose a folder whose name is text."
+        )
+
+
 def make_store(store: Path) -> None:
     """Make a store, unless there is one.
 
     Raises
     ------
     UsageError
-        The directory holds something else.
+        The directory holds something else, or its path is not UTF-8.
     DataError
         It cannot be written, or its version is another.
     """
+    _check_path(store)
     if is_store(store):
         check_version(store)
         return

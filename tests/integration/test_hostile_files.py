@@ -315,6 +315,16 @@ def test_pipes_in_a_store(store: Path):
     read_store(store)
 
 
+def test_a_store_whose_path_is_no_text_is_refused_at_once(store: Path, database: Path):
+    folder = store.with_name(os.fsdecode(b"st\xffore"))
+    with pytest.raises(UsageError, match="path in UTF-8"):
+        ingest(database, folder)
+    assert not folder.exists()
+    shutil.move(store, folder)
+    with pytest.raises(UsageError, match="path in UTF-8"):
+        load(folder)
+
+
 def test_ingest_removes_nothing_but_its_own_files(store: Path, database: Path, tmp_path: Path):
     photos = tmp_path / "photos"
     shutil.move(store / "bouts", photos)
