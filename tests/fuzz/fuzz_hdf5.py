@@ -259,8 +259,7 @@ def _edit(file: Group, rng: Rng) -> None:
         return
     key = pick(rng, [n for n in _NAMES if n in file])
     attributes = dict(file[key].attrs)
-    plain = isinstance(file[key], h5py.Dataset) and file[key].ndim and 0 < file[key].size < 1000
-    values = file[key][()] if plain else None  # an earlier edit may have declared any size
+    values = file[key][()] if _is_plain(file[key]) else None
     del file[key]
     how = rng.random()
     if how < 0.1:
@@ -271,6 +270,16 @@ def _edit(file: Group, rng: Rng) -> None:
     else:
         _changed(file, key, values, rng)
     file[key].attrs.update(attributes)
+
+
+def _is_plain(member: Any) -> bool:
+    """Whether a member is still as good as it was; an edit may have made it of any size and kind.
+
+    Reading a virtual dataset that is made of itself ends the process.
+    """
+    if not isinstance(member, h5py.Dataset) or member.is_virtual or member.external:
+        return False
+    return member.ndim > 0 and 0 < member.size < 1000 and member.dtype.kind in "iufS"
 
 
 def _changed(file: Group, key: str, values: Any, rng: Rng) -> None:

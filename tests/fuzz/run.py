@@ -7,6 +7,7 @@ or a hang that Python cannot interrupt. See README.md beside this file.
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import importlib.util
 import json
 import os
@@ -67,6 +68,7 @@ def main(words: list[str] | None = None) -> int:
 def child(options: argparse.Namespace) -> int:
     """Feed one format until its inputs are used up; the tally is in ``tally.json``."""
     warnings.simplefilter("error")
+    faulthandler.enable()  # a crash of the process says in the log where it was
     allowed = resource.getrlimit(resource.RLIMIT_AS)[1]
     room = ADDRESS_SPACE if allowed == resource.RLIM_INFINITY else min(ADDRESS_SPACE, allowed)
     resource.setrlimit(resource.RLIMIT_AS, (room, room))
