@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from larvastats.errors import DataError
 from larvastats.io.files import AnyPath
@@ -88,6 +90,12 @@ def check_stored(path: AnyPath, name: str, cell: h5py.Dataset) -> None:
             f"{path}: field {name!r} declares {cell.size:,} values, but the file holds next to "
             "none of them; it is damaged or cut off: copy it again from its origin."
         )
+
+
+def doubles(values: Any) -> NDArray[np.float64]:
+    """Return numbers of any kind as float64: what is too large becomes infinite, silently."""
+    with np.errstate(over="ignore", invalid="ignore"):  # invalid: NaN that signal
+        return np.asarray(values, dtype=np.float64)
 
 
 # -- texts -----------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from larvastats.io.hdf5 import (
     attribute,
     check_inside,
     check_stored,
+    doubles,
     own_member,
     refusing_damage,
 )
@@ -216,7 +217,7 @@ def read_series(struct: Struct, name: str, cell: h5py.Dataset) -> NDArray[np.flo
             "the file is damaged or not a tracker's."
         )
     check_stored(struct.path, name, cell)
-    return np.asarray(cell[()], dtype=np.float64).ravel()
+    return doubles(cell[()]).ravel()
 
 
 def all_series(
@@ -285,7 +286,7 @@ def read_points(
             f"{name!r}, but its shape is {shape}; the file is damaged or not a tracker's."
         )
     check_stored(struct.path, name, cell)
-    return np.asarray(cell[()], dtype=np.float64)
+    return doubles(cell[()])
 
 
 def read_text(struct: Struct, name: str, cell: h5py.Dataset) -> str:

@@ -39,6 +39,7 @@ from larvastats.io.files import AnyPath, reading
 from larvastats.io.hdf5 import (
     attribute,
     check_stored,
+    doubles,
     own_member,
     refusing_damage,
     write_attribute,
@@ -71,16 +72,19 @@ def pack(tracks: Tracks) -> bytes:
             _numbers(file, "state", tracks.state)
         for name, points in (("midline", tracks.midline), ("centroid", tracks.centroid)):
             if points is not None:
-                _numbers(file, name, points.astype(np.float32))
+                _numbers(file, name, _singles(points))
         if tracks.contour is not None:
             _numbers(file, "contour/vertices", tracks.contour.vertices)
             _numbers(file, "contour/start", tracks.contour.start)
         for name in sorted(tracks.features):
-            with np.errstate(over="ignore"):
-                series = tracks.features[name].astype(np.float32)
-            data = _numbers(file, f"features/{name}", series)
+            data = _numbers(file, f"features/{name}", _singles(tracks.features[name]))
             write_attribute(data, "unit", tracks.units.get(name, ""))
     return buffer.getvalue()
+
+
+def _singles(values: NDArray[np.float64]) -> NDArray[np.float32]:
+    with np.errstate(over="ignore", invalid="ignore"):  # invalid: NaN that signal
+        return values.astype(np.float32)
 
 
 def _numbers(file: h5py.File, name: str, values: NDArray[Any]) -> h5py.Dataset:
@@ -210,13 +214,13 @@ def _features(
         n_values += values.size
         if n_values > MAX_VALUES:
             raise ValueError(f"the series have more than {MAX_VALUES:,} values")
-        series[name], units[name] = values.astype(np.float64), _text(group[name], "unit")
+        series[name], units[name] = doubles(values), _text(group[name], "unit")
     return series, units
 
 
 def _points(path: AnyPath, file: h5py.File, name: str, ndim: int) -> NDArray[np.float64] | None:
     points = _numbers_of(path, file, name, np.float32, ndim)
-    return None if points is None else points.astype(np.float64)
+    return None if points is None else doubles(points)
 
 
 def _contour(path: AnyPath, file: h5py.File) -> Contours | None:

@@ -251,3 +251,12 @@ def test_numbers_do_not_wrap_around(tmp_path):
     larva = np.full(40, 1 << 32, np.int64)
     with pytest.raises(DataError, match="damaged"):
         unpack(edited(tmp_path, instead("larva", data=larva)))
+
+
+def test_nan_that_signal_are_nan(tmp_path):
+    signalling = np.full(80, 0x7FA00000, np.uint32).view(np.float32).reshape(40, 2)
+    path = edited(tmp_path, instead("centroid", data=signalling))
+    assert np.isnan(unpack(path).centroid).all()
+    double = np.array([0x7FF4000000000000], np.uint64).view(np.float64)
+    one = Tracks.build(WHO, ["1"], [0], [0.0], features={"speed": double})
+    assert np.isnan(unpack(written(tmp_path, pack(one))).features["speed"]).all()
