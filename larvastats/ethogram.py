@@ -33,6 +33,9 @@ from larvastats.vocabulary import order_states, rename_states
 
 __all__ = ["BOUT_COLUMNS", "CONTIGUOUS", "FRAME_COLUMNS", "FRAME_GAP", "Ethogram", "grid_range"]
 
+MAX_STATES = 1000
+"""Most states of a vocabulary; matrices of transitions have the square of it."""
+
 GRID_SLACK = 1e-6
 """Relative slack (in steps) when a time is placed on a regular grid."""
 
@@ -393,6 +396,11 @@ def state_codes(
             f"{source}: expected the states {', '.join(names)}, but found "
             f"{', '.join(map(repr, unknown))}; add them to `states` or map them by `synonyms`."
         )
+    if len(names) > MAX_STATES:
+        raise DataError(
+            f"{source}: expected a vocabulary of states in column state, but found {len(names)} "
+            f"different ones, more than {MAX_STATES}; give the column that names the actions."
+        )
     position = {name: code for code, name in enumerate(names)}
     return names, np.array([position[renamed[label]] for label in labels], dtype=np.int16)
 
@@ -422,8 +430,9 @@ def individuals(
         ``larva`` and ``assay_index``, in order of assay and larva.
     """
     index, pairs = pd.factorize(assay * np.int64(len(larva_names)) + larva, sort=True)
+    names = np.array(larva_names, dtype=object)  # arrays of text cut zeros at their ends
     columns = {
-        "larva": np.asarray(larva_names)[pairs % len(larva_names)],
+        "larva": pd.Series(names[pairs % len(larva_names)], dtype="str"),
         "assay_index": pairs // len(larva_names),
     }
     return index, pd.DataFrame(columns)

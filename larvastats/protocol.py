@@ -280,7 +280,7 @@ def _seconds(text: str, spec: str, what: str) -> float:
             f"Window {spec!r} has {what} {text!r}; expected a number of seconds from 0 on, "
             "such as 45 or 12.5."
         )
-    return float(text)
+    return float(text.strip())  # float leaves some blanks
 
 
 def _explicit(spec: str) -> Window:

@@ -186,12 +186,14 @@ def parse_protocol(text: str, *, gap: GapRule | None = None) -> Protocol:
     slots = [slot.strip() or EMPTY_SLOT for slot in canonical_protocol(text).split("#")]
     slots += [EMPTY_SLOT] * (SLOTS - len(slots))
     stimuli, conditions, unparsed = [], [], []
+    left = MAX_REPEATS  # of all slots together, so that no text asks for any amount of memory
     for position, slot in enumerate(slots, start=1):
         if slot == EMPTY_SLOT:
             continue
-        stimulus = _parse_slot(position, slot, gap)
+        stimulus = _parse_slot(position, slot, gap, left)
         if stimulus is not None:
             stimuli.append(stimulus)
+            left -= stimulus.repeats
         elif _CONDITION.fullmatch(slot) and not _DAMAGED_TIMING.search(slot):
             conditions.append(slot)
         else:
@@ -234,15 +236,15 @@ def merge_intervals(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
     return tuple(merged)
 
 
-def _parse_slot(position: int, slot: str, gap_rule: GapRule | None) -> Stimulus | None:
-    """Read one slot with times; None where it has none that make sense."""
+def _parse_slot(position: int, slot: str, gap_rule: GapRule | None, most: int) -> Stimulus | None:
+    """Read one slot with times; None where it has none that make sense, or too many repeats."""
     match = _TIMED.fullmatch(slot)
     if match is None:
         return None
     kind, spec = match["kind"], match["spec"] or ""
     onset, duration, gap = (float(match[name]) for name in ("onset", "duration", "gap"))
     repeats = int(match["repeats"])
-    if not 1 <= repeats <= MAX_REPEATS:
+    if not 1 <= repeats <= most:
         return None
     rule = gap_rule or _default_gap_rule(kind, spec)
     period = gap if rule == "period" else duration + gap

@@ -25,6 +25,9 @@ OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
 }
 """What other tables call the columns; offered as a hint, never read silently."""
 
+MAX_TIME = 1e12
+"""Seconds; beyond, neighbouring numbers are a tenth of a millisecond apart, and sums overflow."""
+
 _DATE = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[T ].*)?")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d*)?)?")
 
@@ -84,11 +87,16 @@ def _guesses(missing: Sequence[str], names: Sequence[str]) -> list[tuple[str, st
 def numeric(table: pd.DataFrame, column: str, source: str) -> np.ndarray:
     """Return a column as finite float64, shape (row,); anything else is a :class:`DataError`."""
     values = seconds(table[column], source)
-    bad = ~np.isfinite(values)
+    bad = no_time(values)
     if bad.any():
         row = int(np.argmax(bad))
         raise no_times(column, int(bad.sum()), len(values), table[column].iloc[row], row, source)
     return values
+
+
+def no_time(values: np.ndarray) -> np.ndarray:
+    """Whether numbers can be no moments of a recording, bool of the same shape."""
+    return np.asarray(~(np.abs(values) <= MAX_TIME))  # true for NaN
 
 
 def seconds(values: pd.Series, source: str) -> np.ndarray:
@@ -112,7 +120,8 @@ def no_times(column: str, bad: int, rows: int, value: object, row: int, source: 
     """Say that `bad` cells of a column of times are none; `value` in row `row` is the first."""
     return DataError(
         f"{source}: column {column} must hold times in seconds, but {bad} of {rows} values are not "
-        f"finite numbers (first: {_shown(value)} in row {row + 1}); correct or remove these rows."
+        f"finite numbers up to {MAX_TIME:g} (first: {_shown(value)} in row {row + 1}); correct or "
+        "remove these rows."
     )
 
 

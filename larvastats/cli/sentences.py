@@ -18,6 +18,9 @@ INTERRUPTED = 130
 @contextmanager
 def sentences() -> Iterator[None]:
     """Turn what may go wrong outside larvastats' own code into one sentence and an exit code."""
+    for stream in (sys.stdout, sys.stderr):  # names of files may be what no terminal can show
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         yield
         sys.stdout.flush()

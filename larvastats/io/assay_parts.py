@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from pyarrow import parquet
 
-from larvastats.errors import UsageError
+from larvastats.errors import UsageError, one_line
 from larvastats.ethogram import Ethogram
 from larvastats.io.formats import Content
 from larvastats.io.store import bouts_table
@@ -98,7 +98,7 @@ _PLURAL = {"midline": "midlines", "contour": "outlines"}
 
 
 def _lacks(row: Row, kinds: Sequence[str]) -> str:
-    return f"{row['source']}: there are no {' and no '.join(kinds)} to keep."
+    return f"{one_line(row['source'])}: there are no {' and no '.join(kinds)} to keep."
 
 
 # -- bouts -----------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +43,14 @@ def checksum(source: Any) -> str:
     if not isinstance(source, str | Path):
         raise UsageError(f"There is no checksum of a {type(source).__name__}.")
     root = Path(source)
-    if not root.is_dir():
+    if not os.path.isdir(root):
         return sha256(root)
     if is_store(root):
         return store_checksum(root)
     digest = hashlib.sha256()
     for path in walk_database(root):
-        digest.update(f"{path.relative_to(root).as_posix()}\0{sha256(path)}\n".encode())
+        digest.update(os.fsencode(path.relative_to(root).as_posix()))  # it need not be UTF-8
+        digest.update(f"\0{sha256(path)}\n".encode())
     return digest.hexdigest()
 
 

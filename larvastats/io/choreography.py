@@ -17,6 +17,7 @@ Choreography writes no actions.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -152,7 +153,7 @@ def identity_of(path: AnyPath, identity: AssayIdentity | None = None) -> AssayId
 
 def _recording(path: Path) -> Recording:
     """Find the files that belong to a path."""
-    if path.is_dir():
+    if os.path.isdir(path):
         found = recordings(path)
         if len(found) != 1:
             names = ", ".join(repr(r.prefix) for r in found[:3]) or "none"

@@ -14,12 +14,13 @@ from typing import IO, Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import parquet
 from pyarrow.csv import CSVWriter, WriteOptions
 
 from larvastats.errors import DataError
 from larvastats.ethogram import BOUT_COLUMNS, Ethogram
-from larvastats.io.files import AnyPath, reading
+from larvastats.io.files import AnyPath, open_file, reading
 from larvastats.io.paths import AssayIdentity
 from larvastats.tabular import IDENTITY
 
@@ -78,6 +79,7 @@ def parquet_pieces(
         for group in range(file.num_row_groups):
             wanted = [f.name for f in schema if _is_plain(f.type) and f.name not in dropped]
             for batch in file.iter_batches(rows, row_groups=[group], columns=wanted):
+                batch.validate(full=True)  # text that is no UTF-8, codes without a value
                 columns = [_compact(n, c) for n, c in zip(wanted, batch.columns, strict=True)]
                 yield pa.table(columns, names=wanted)
 
@@ -85,9 +87,9 @@ def parquet_pieces(
 @contextmanager
 def _parquet(path: AnyPath, **options: Any) -> Iterator[parquet.ParquetFile]:
     """Open a parquet file; what is wrong with it becomes a sentence."""
-    with reading(path):
+    with reading(path), open_file(path) as plain:  # arrow takes no path that is not UTF-8
         try:
-            with parquet.ParquetFile(path, **options) as file:
+            with parquet.ParquetFile(plain, **options) as file:
                 yield file
         except (pa.ArrowException, ValueError, NotImplementedError) as error:
             message = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -109,11 +111,22 @@ def _compact(name: str, column: Any) -> Any:
     kind = _value_type(column.type)
     if pa.types.is_decimal(kind):
         return column.cast(pa.float64())
+    if pa.types.is_temporal(kind):
+        _refuse_far_dates(name, column)
     if name in NAMES and pa.types.is_temporal(kind) and not pa.types.is_duration(kind):
         column = column.cast(pa.string())
     if _is_text(column.type) and not pa.types.is_dictionary(column.type):
         return column.dictionary_encode()
     return column
+
+
+def _refuse_far_dates(name: str, column: Any) -> None:
+    """Refuse moments that Python cannot name; ValueError says that the table is damaged."""
+    values = column.dictionary if pa.types.is_dictionary(column.type) else column
+    try:
+        pc.min_max(values).as_py()
+    except (OverflowError, ValueError) as error:
+        raise ValueError(f"column {name} has dates that no calendar has") from error
 
 
 def _refuse_bytes(name: str, kind: pa.DataType, source: str) -> None:

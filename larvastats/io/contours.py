@@ -27,7 +27,8 @@ class Contours:
     @classmethod
     def from_counts(cls, vertices: NDArray[np.floating], counts: NDArray[np.integer]) -> Contours:
         """Build from the vertices of all frames in order and their number in each frame."""
-        with np.errstate(over="ignore"):  # what becomes infinite is refused by its reader
+        # what becomes infinite is refused by its reader; invalid: NaN that signal
+        with np.errstate(over="ignore", invalid="ignore"):
             vertices = np.ascontiguousarray(vertices, dtype=np.float32).reshape(-1, 2)
         return cls(vertices, np.concatenate(([0], np.cumsum(counts, dtype=np.int64))))
 

@@ -12,7 +12,11 @@ from larvastats.ethogram import Ethogram
 from larvastats.io.files import AnyPath, read_head
 
 MAX_BYTES = 1 << 24
+MAX_PATTERNS = 10_000
+MAX_LENGTH = 1000
+"""Of a pattern, in characters."""
 
+_PATTERN = re.compile(r"[*?[]")
 _COMMENT = re.compile(r"(?:^|\s)#.*")  # protocols contain #, but not after a blank
 
 
@@ -36,15 +40,33 @@ class Exclusion:
     entries: tuple[str, ...]
     met: set[str] = field(default_factory=set)
     assays: set[str] = field(default_factory=set)
+    _literal: set[str] = field(init=False, repr=False)
+    _patterns: tuple[str, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Tell patterns from names, of which a list may hold any number.
+
+        Raises
+        ------
+        DataError
+            There are more patterns than could be tried, or one is longer than any name.
+        """
+        patterns = tuple(entry for entry in self.entries if _PATTERN.search(entry))
+        longest = max(patterns, key=len, default="")
+        if len(patterns) > MAX_PATTERNS or len(longest) > MAX_LENGTH:
+            raise DataError(
+                f"{self.path}: expected at most {MAX_PATTERNS} patterns of {MAX_LENGTH} "
+                f"characters, but found {len(patterns)}, the longest of {len(longest)}; name the "
+                "assays, or shorten the list."
+            )
+        object.__setattr__(self, "_literal", set(self.entries))
+        object.__setattr__(self, "_patterns", patterns)
 
     def covers(self, assay: str, stamp: str | None) -> bool:
         """Whether an assay of this id, and this date and time, is to be left out."""
         names = [name for name in (assay, stamp) if name]
-        hits = [
-            entry
-            for entry in self.entries
-            if any(name == entry or fnmatchcase(name, entry) for name in names)
-        ]
+        hits = self._literal.intersection(names)
+        hits.update(p for p in self._patterns if any(fnmatchcase(name, p) for name in names))
         self.met.update(hits)
         if hits:
             self.assays.add(assay)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import os
+import stat
 import tempfile
 import zlib
 from collections.abc import Iterator
@@ -46,6 +48,10 @@ def reading(path: AnyPath) -> Iterator[None]:
             f"{path}: expected a complete gzip file, but it is damaged or cut off ({error}); "
             "copy it again from its origin."
         ) from error
+    except ValueError as error:
+        if not isinstance(error, UnicodeEncodeError) and "null byte" not in str(error):
+            raise
+        raise UsageError(f"{path}: no file has such a name; check the path.") from error
     except OSError as error:
         reason = error.strerror or str(error).splitlines()[0] if str(error) else "no reason given"
         raise DataError(f"{path}: cannot be read ({reason}); copy it again or leave it out.") from (
@@ -57,15 +63,38 @@ def reading(path: AnyPath) -> Iterator[None]:
         ) from error
 
 
+def open_file(path: AnyPath) -> io.BufferedReader:
+    """Open a file for reading bytes.
+
+    Raises
+    ------
+    DataError
+        It is a pipe or a device: whoever reads one may wait for ever, or never come to an end.
+    """
+    return open(path, "rb", opener=_open_regular)
+
+
+def _open_regular(path: str, flags: int) -> int:
+    # a pipe that nobody writes to would not even open
+    handle = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    mode = os.fstat(handle).st_mode
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):  # open itself complains of a directory
+        return handle
+    os.close(handle)
+    raise DataError(
+        f"{path}: expected a file, but found a pipe or a device; write its content into a file."
+    )
+
+
 def is_gzip(path: AnyPath) -> bool:
     """Whether the content, not the name, is gzip."""
-    with open(path, "rb") as file:
+    with open_file(path) as file:
         return file.read(2) == GZIP_MAGIC
 
 
 def open_plain(path: AnyPath) -> IO[bytes]:
     """Open a file for reading bytes, uncompressed where it is gzip."""
-    return gzip.open(path, "rb") if is_gzip(path) else open(path, "rb")  # type: ignore[return-value]
+    return gzip.open(path, "rb") if is_gzip(path) else open_file(path)  # type: ignore[return-value]
 
 
 def read_head(path: AnyPath, size: int = HEAD_BYTES) -> bytes:
@@ -82,7 +111,7 @@ def read_head(path: AnyPath, size: int = HEAD_BYTES) -> bytes:
 
 def sha256(path: AnyPath) -> str:
     """Return the SHA-256 of a file's bytes, in hexadecimal digits."""
-    with reading(path), open(path, "rb") as file:
+    with reading(path), open_file(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -39,7 +39,7 @@ from larvastats.io.files import AnyPath, read_head
 from larvastats.io.fimtrack_shapes import shapes, unit_of
 from larvastats.io.fimtrack_table import HEADER, Features, read_features
 from larvastats.io.labelling import NoLabelsError
-from larvastats.io.paths import AssayIdentity, identify
+from larvastats.io.paths import AssayIdentity, identify, printable_path
 from larvastats.io.tracks import Tracks
 
 __all__ = [
@@ -185,7 +185,7 @@ def read_tracks(
 
 def stem(path: AnyPath) -> str:
     """Return a file's name without ``.csv`` or ``.csv.gz``."""
-    name = Path(path).name
+    name = Path(printable_path(path)).name
     return re.sub(r"(?:\.(?:csv|tsv|txt))?(?:\.gz)?$", "", name, flags=re.IGNORECASE) or name
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,12 @@ from larvastats.io.tracks import MAX_VALUES
 HEADER = re.compile(rb"(?:\xef\xbb\xbf)?(?:\"\")?([,;\t])\"?larva\([0-9]+\)")
 _ROW = re.compile(rb"\"?([A-Za-z_0-9]+)\(([0-9]{1,9})\)\"?")
 _LARVA = re.compile(r"larva\(([0-9]+)\)")
+
+MAX_ROW_BYTES = 1 << 20
+"""Longest row; a hundred thousand larvae would fit."""
+
+MAX_ROWS = 10_000_000
+"""Most rows of features that are kept; each costs memory beside its values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +46,7 @@ def read_features(path: AnyPath, wanted: Sequence[str] | None = None) -> Feature
         The file is damaged or no such table, or lacks a feature.
     """
     with reading(path), open_plain(path) as file:
-        header = file.readline()
+        header = file.readline(MAX_ROW_BYTES + 1)
         match = HEADER.match(header)
         if match is None:
             raise DataError(
@@ -46,14 +54,22 @@ def read_features(path: AnyPath, wanted: Sequence[str] | None = None) -> Feature
                 f"but it begins with {header[:40]!r}."
             )
         delimiter = match[1]
+        _check_row(path, header, 1)
         larvae = _larvae(path, header, delimiter)
         keep = None if wanted is None else {name.encode() for name in wanted}
         rows: dict[str, dict[int, NDArray[np.float64]]] = {name: {} for name in wanted or ()}
+        n_values = n_rows = 0
         for name, frame, cells in _rows(path, file, delimiter, keep):
             own = rows.setdefault(name, {})
             if frame in own:
                 raise DataError(f"{path}: row {name}({frame}) occurs twice; remove one of them.")
             own[frame] = _numbers(path, f"{name}({frame})", cells, len(larvae))
+            n_values, n_rows = n_values + len(larvae), n_rows + 1
+            if n_values > MAX_VALUES or n_rows > MAX_ROWS:  # a small gzip file may hold any number
+                raise DataError(
+                    f"{path}: it holds more than {MAX_VALUES:,} values, or more than "
+                    f"{MAX_ROWS:,} rows; split it."
+                )
     return _aligned(path, larvae, rows)
 
 
@@ -69,10 +85,11 @@ def _larvae(path: AnyPath, header: bytes, delimiter: bytes) -> tuple[str, ...]:
 
 
 def _rows(
-    path: AnyPath, lines: Iterator[bytes], delimiter: bytes, keep: set[bytes] | None
+    path: AnyPath, lines: IO[bytes], delimiter: bytes, keep: set[bytes] | None
 ) -> Iterator[tuple[str, int, list[bytes]]]:
     """Yield feature, frame and cells of the rows to keep."""
-    for number, line in enumerate(lines, 2):
+    for number, line in enumerate(iter(partial(lines.readline, MAX_ROW_BYTES + 1), b""), 2):
+        _check_row(path, line, number)
         label, _, rest = line.rstrip(b"\r\n").partition(delimiter)
         if not label.strip():
             continue
@@ -84,6 +101,14 @@ def _rows(
             )
         if keep is None or match[1] in keep:
             yield match[1].decode(), int(match[2]), rest.split(delimiter)
+
+
+def _check_row(path: AnyPath, line: bytes, number: int) -> None:
+    if len(line) > MAX_ROW_BYTES:
+        raise DataError(
+            f"{path}: expected a row of a table, but line {number} is longer than "
+            f"{MAX_ROW_BYTES >> 20} MiB; the file is damaged or of another kind."
+        )
 
 
 def _numbers(path: AnyPath, row: str, cells: Sequence[bytes], n_larvae: int) -> NDArray[np.float64]:

@@ -19,7 +19,7 @@ from larvastats.io.exclusion import Exclusion, read_exclusion
 from larvastats.io.files import AnyPath
 from larvastats.io.labelling import NoLabelsError
 from larvastats.io.labels import Labels, choose_labels, from_beside, from_elsewhere
-from larvastats.io.paths import AssayIdentity
+from larvastats.io.paths import AssayIdentity, printable_path
 from larvastats.io.recordings import ANY, Recording, gather, single
 from larvastats.io.tracks import Shape, Tracks
 
@@ -346,5 +346,5 @@ def _named(who: AssayIdentity, recording: Recording) -> AssayIdentity:
 
 def _name_of(recording: Recording) -> str:
     """Name of a recording without its endings."""
-    name = recording.path.name.partition(ANY)[0].rstrip("._-")
-    return _ENDINGS.sub("", name) or recording.path.name
+    whole = printable_path(recording.path.name)
+    return _ENDINGS.sub("", whole.partition(ANY)[0].rstrip("._-")) or whole

@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from larvastats.io.levels import MISSING, Constant, Count, Levels, Same
-from larvastats.tabular import seconds
+from larvastats.tabular import no_time, seconds
 
 _NEVER_CONSTANT = ("assay", "larva", "genotype", "state")
 _CODEC = pa.Codec("zstd", compression_level=1)
@@ -153,7 +153,7 @@ class Gathered:
             numbers = column.to_numpy(zero_copy_only=False)
         else:
             numbers = seconds(pd.Series(column.to_pandas(), name=name), source)
-        self.bad[name].add(~np.isfinite(numbers), self.rows, lambda row: column[row].as_py())
+        self.bad[name].add(no_time(numbers), self.rows, lambda row: column[row].as_py())
         return numbers
 
     def _codes(self, name: str, levels: Levels, column: pa.Array) -> NDArray[np.int32]:

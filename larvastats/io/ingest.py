@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -18,10 +17,10 @@ from typing import Literal
 from larvastats import __version__
 from larvastats.combine import check_min_bout, merge_short
 from larvastats.compute import run
-from larvastats.errors import DataError, LarvastatsError, UsageError
+from larvastats.errors import DataError, LarvastatsError, UsageError, one_line
 from larvastats.io.assay_parts import Part, parts_of, shapes_to_read, without_assays
 from larvastats.io.database import contradictions, unnamed_note, wanted
-from larvastats.io.exclusion import Exclusion, names_of
+from larvastats.io.exclusion import names_of
 from larvastats.io.files import AnyPath, read_head
 from larvastats.io.formats import (
     READERS,
@@ -34,7 +33,8 @@ from larvastats.io.formats import (
     recording_of,
     recordings_in,
 )
-from larvastats.io.paths import AssayIdentity, walk_database
+from larvastats.io.ingest_report import IngestReport, report
+from larvastats.io.paths import AssayIdentity, printable_path, walk_database
 from larvastats.io.recordings import Recording, still_there
 from larvastats.io.store_files import (
     BOUTS,
@@ -63,42 +63,6 @@ from larvastats.io.store_index import (
 
 
 @dataclass(frozen=True, slots=True)
-class IngestReport:
-    """What an ingest did.
-
-    Attributes
-    ----------
-    store : str
-    n_recordings : int
-        Files of a format that is read, those left out by ``exclude`` not counted.
-    n_read : int
-        Of these, files read by this ingest; the others were in the store already, unchanged.
-    n_ok, n_failed : int
-        Assays of these recordings that are in the store, and recordings that are not.
-    n_others : int
-        Files of other kinds.
-    n_assays, n_larvae, n_bouts, hours
-        What the store holds now, recordings of earlier ingests included.
-    failures : tuple of (str, str)
-        Path and reason.
-    notes : tuple of str
-    """
-
-    store: str
-    n_recordings: int
-    n_read: int
-    n_ok: int
-    n_failed: int
-    n_others: int
-    n_assays: int
-    n_larvae: int
-    n_bouts: int
-    hours: float
-    failures: tuple[tuple[str, str], ...]
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class _Task:
     """One recording, and all that its verdict depends on."""
 
@@ -114,7 +78,7 @@ class _Task:
     @property
     def name(self) -> str:
         """What the index calls the recording."""
-        return str(self.recording.path)
+        return printable_path(self.recording.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,33 +113,34 @@ def ingest(
     with locked(store):
         state = _recovered(store)
         folder = new_pending(store)
-        root = source if source.is_dir() else None
+        root = source if os.path.isdir(source) else None
         tasks = [
             _Task(recording, identity, options, min_bout, keep, store, folder,
-                  tuple(state.get(str(recording.path), ())))
+                  tuple(state.get(printable_path(recording.path), ())))
             for recording, identity in wanted(found, root, options.exclusion)
         ]  # fmt: skip
         todo = [task for task in tasks if not _unchanged(task)]
         outcomes = run(_ingest_one, todo, jobs=jobs, description="ingesting", progress=progress)
         kinds = {t.name: o.kind for t, o in zip(todo, outcomes, strict=True)}
-        gone = {str(recording.path) for recording in found} - {task.name for task in tasks}
+        known = {task.name: task.identity for task in tasks}
+        gone = {printable_path(recording.path) for recording in found} - known.keys()
         gone |= {path for path, kind in kinds.items() if kind == "excluded"}
         rows = _commit(store, gone)
     if options.exclusion is not None:
         options.exclusion.met.update(*(outcome.met for outcome in outcomes))
-    return _report(store, rows, tasks, kinds, options.exclusion)
+    return report(store, rows, known, kinds, options.exclusion)
 
 
 def _recordings(source: Path, store: Path) -> list[Recording]:
     """Files that may be recordings; never those of the store itself."""
     if is_store(source):
         raise UsageError(f"{source}: expected recordings, but this is a store already.")
-    if not source.is_dir():
+    if not os.path.isdir(source):
         read_head(source, 1)  # a missing or forbidden file
         return [recording_of(source)]
-    inside = store.resolve()
-    files = [p for p in walk_database(source) if not p.resolve().is_relative_to(inside)]
-    return recordings_in(files)
+    inside = Path(os.path.realpath(store))
+    files = walk_database(source)
+    return recordings_in([p for p in files if not Path(os.path.realpath(p)).is_relative_to(inside)])
 
 
 def _recovered(store: Path) -> Rows:
@@ -231,7 +196,7 @@ _KINDS = (BOUTS, TRACKS)
 
 
 def _file_names(task: _Task) -> list[str]:
-    return [file.name for file in task.recording.all_files]
+    return [printable_path(file.name) for file in task.recording.all_files]
 
 
 def _options_text(task: _Task, format: str) -> str:
@@ -274,9 +239,9 @@ def _ingest_one(task: _Task) -> _Outcome:
     except LarvastatsError as error:
         parts = [Part(failed(blank, str(error)), {})]
     except Exception as error:  # one damaged file must not keep the others out: it is named
-        parts = [Part(failed(blank, _unexpected(task.recording.path, error)), {})]
+        parts = [Part(failed(blank, one_line(_unexpected(task.recording.path, error))), {})]
     rows = [_kept(task.store, part) for part in parts]
-    name = hashlib.sha256(task.name.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    name = hashlib.sha256(task.name.encode()).hexdigest()[:32]
     write_verdict(task.folder, name, rows)
     return _Outcome("read", met)
 
@@ -314,7 +279,7 @@ def _read(task: _Task, reader: Reader) -> tuple[Content | None, frozenset[str], 
             content = without_assays(content, keep)
     if content.ethogram is not None:
         content = replace(content, ethogram=merge_short(content.ethogram, task.min_bout))
-    return content, met, " ".join(notes) or None
+    return content, met, one_line(" ".join(notes)) or None
 
 
 def _kept(store: Path, part: Part) -> Row:
@@ -341,42 +306,4 @@ def _unexpected(path: Path, error: Exception) -> str:
         f"{path}: reading it failed in a way that larvastats did not foresee "
         f"({type(error).__name__}: {first}); the file is damaged, or larvastats has a fault: "
         "please report it."
-    )
-
-
-# -- what was done ---------------------------------------------------------------------------------
-
-
-def _report(
-    store: Path,
-    rows: Sequence[Row],
-    tasks: Sequence[_Task],
-    kinds: Mapping[str, str],
-    exclusion: Exclusion | None,
-) -> IngestReport:
-    known = {task.name: task.identity for task in tasks}
-    own = {path for path in known if kinds.get(path, "same") in ("read", "same")}
-    good = [row for row in rows if row["status"] == OK]
-    failures = {r["source"]: r["status"] for r in rows if r["status"] != OK and r["source"] in own}
-    notes = {r["source"]: r["note"] for r in good if r["note"] and r["source"] in own}
-    counts = Counter(kinds.values())
-    said: tuple[str, ...] = tuple(notes.values())
-    if exclusion is not None:
-        # what a table of many assays met when it was read, by an earlier ingest, is not known now
-        same = (known[path] for path in known if kinds.get(path, "same") == "same")
-        entries = exclusion.notes()
-        said += entries[: bool(exclusion.assays)] if None in same else entries
-    return IngestReport(
-        store=str(store),
-        n_recordings=len(own),
-        n_read=counts["read"],
-        n_ok=sum(row["source"] in own for row in good),
-        n_failed=len(failures),
-        n_others=counts["other"],
-        n_assays=len(good),
-        n_larvae=sum(row["n_larvae"] for row in good),
-        n_bouts=sum(row["n_bouts"] for row in good),
-        hours=sum(row["seconds"] for row in good) / 3600,
-        failures=tuple(failures.items()),
-        notes=said,
     )

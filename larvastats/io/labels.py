@@ -7,6 +7,7 @@ LarvaTagger), or the name that label files have beside each recording, such as `
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -75,7 +76,7 @@ def choose_labels(choice: str) -> Labels:
     """
     if choice in OWN:
         return Labels(own=trx.check_labels(choice))
-    if Path(choice).is_file():
+    if os.path.isfile(choice):
         return Labels(file=Path(choice))
     if "/" not in choice and choice.casefold().endswith(larvatagger.ENDINGS):
         return Labels(beside=choice)

@@ -15,6 +15,7 @@ The state of a frame is the first of its labels that is no tag. Tags are the ``s
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -32,7 +33,7 @@ from larvastats.io.identity import settle
 from larvastats.io.labelling import frames_to_ethogram
 from larvastats.io.larvatagger_parse import EDITED, Run, TrackLabels, parse_runs
 from larvastats.io.larvatagger_write import write
-from larvastats.io.paths import AssayIdentity, identify
+from larvastats.io.paths import AssayIdentity, identify, printable_path
 
 __all__ = [
     "EDITED", "LabelFile", "Run", "TrackLabels", "beside", "load", "read", "sniff", "write",
@@ -112,7 +113,7 @@ def beside(path: AnyPath) -> tuple[Path, ...]:
     UsageError, DataError
         The folder does not exist or cannot be listed.
     """
-    folder = Path(path) if Path(path).is_dir() else Path(path).parent
+    folder = Path(path) if os.path.isdir(path) else Path(path).parent
     with reading(folder):
         files = sorted(file for file in folder.iterdir() if not file.name.startswith("."))
     usual = [file for file in files if file.name.casefold().endswith(ENDINGS) and sniff(file)]
@@ -226,7 +227,8 @@ def _identity(
 ) -> AssayIdentity:
     """Identity of one recording: the file goes before the path."""
     by_path = given or identify(path)
-    own_id = run.id or (by_path.assay.rpartition("/")[2] if by_path else Path(path).stem)
+    own_id = run.id or (by_path.assay.rpartition("/")[2] if by_path else "")
+    own_id = own_id or Path(printable_path(path)).stem
     known, _ = settle(path, by_path, None, own_id, own_line)
     known = replace(known, **run.said)
     return known if line is None else settle(path, known, line, own_id)[0]

@@ -104,8 +104,9 @@ def parse_runs(document: Any, source: str) -> tuple[Run, ...]:
         raise DataError(
             f"{source}: expected recordings by their ids under 'runs', but found {_shown(runs)}."
         )
-    # what stands outside holds for all runs, but not the id
-    outer = {key: value for key, value in document.items() if key not in ("runs", *_ID_KEYS)}
+    # what stands outside holds for all runs, but not the id, nor what larvae did
+    own = ("runs", "data", *_ID_KEYS)
+    outer = {key: value for key, value in document.items() if key not in own}
     if isinstance(outer.get("metadata"), dict):
         outer["metadata"] = {k: v for k, v in outer["metadata"].items() if k not in _ID_KEYS}
     parsed = []

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from larvastats.errors import DataError, UsageError
 from larvastats.ethogram import Ethogram, grid_range
-from larvastats.io.files import AnyPath, reading, replacing
+from larvastats.io.files import AnyPath, open_file, reading, replacing
 from larvastats.io.identity import STAMP
 from larvastats.io.labelling import same_assay, states_at
 from larvastats.io.tracks import Tracks
@@ -171,6 +171,6 @@ def _checked_colors(colors: Sequence[str], document: dict[str, Any]) -> list[str
 
 
 def _dependency(file: AnyPath) -> dict[str, str]:
-    with reading(file), open(file, "rb") as stream:
+    with reading(file), open_file(file) as stream:
         digest = hashlib.file_digest(stream, lambda: hashlib.sha1(usedforsecurity=False))
     return {"filename": Path(file).name, "sha1": digest.hexdigest()}

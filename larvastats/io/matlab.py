@@ -16,13 +16,21 @@ from numpy.typing import NDArray
 
 from larvastats.errors import DataError
 from larvastats.io.files import AnyPath, read_head, reading
+from larvastats.io.hdf5 import (
+    attribute,
+    check_inside,
+    check_stored,
+    doubles,
+    own_member,
+    refusing_damage,
+)
 
 MAGIC = b"MATLAB 7.3 MAT-file"
 OLD_MAGIC = b"MATLAB 5.0 MAT-file"
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
-MAX_ELEMENTS = 1_000_000
-"""Most elements of a struct array; no plate holds that many larvae."""
+MAX_ELEMENTS = 50_000
+"""Most elements of a struct array; no plate holds that many larvae, however often they are lost."""
 
 MAX_VALUES = 100_000_000
 """Most values read from one file; a damaged header may declare any size."""
@@ -50,7 +58,7 @@ class Struct:
 
     def __contains__(self, name: str) -> bool:
         """Whether there is such a field."""
-        return name in self.group
+        return self.group.get(name, getlink=True) is not None
 
 
 def is_matlab73(path: AnyPath) -> bool:
@@ -85,7 +93,7 @@ def open_struct(path: AnyPath, name: str, sized_by: str) -> Iterator[Struct]:
         refusing_damage(path),
         h5py.File(path, "r", locking=False, rdcc_nbytes=0) as file,
     ):
-        group = file.get(name)
+        group = own_member(path, file, name)
         if not isinstance(group, h5py.Group):
             found = ", ".join(sorted(key for key in file if key != "#refs#")[:8]) or "nothing"
             raise DataError(
@@ -93,30 +101,6 @@ def open_struct(path: AnyPath, name: str, sized_by: str) -> Iterator[Struct]:
                 f"{found}; give a trx.mat file."
             )
         yield Struct(path, file, group, _size(path, group, name, sized_by))
-
-
-@contextmanager
-def refusing_damage(path: AnyPath) -> Iterator[None]:
-    """Catch what h5py raises on damaged files: nearly any kind of error, by experience."""
-    try:
-        yield
-    except (
-        ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError,
-        ValueError, SystemError,
-    ) as error:  # fmt: skip
-        message = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise _damaged(path, message) from error
-    except OSError as error:
-        if error.errno is not None:
-            raise  # the operating system's: no permission, no such file
-        raise _damaged(path, str(error).splitlines()[0] if str(error) else "no reason") from error
-
-
-def _damaged(path: AnyPath, message: str) -> DataError:
-    return DataError(
-        f"{path}: the file is damaged or cut off, and its content cannot be read ({message}); copy "
-        "it again from its origin."
-    )
 
 
 def _check_kind(path: AnyPath) -> None:
@@ -133,7 +117,7 @@ def _check_kind(path: AnyPath) -> None:
 
 
 def _size(path: AnyPath, group: h5py.Group, name: str, sized_by: str) -> int:
-    field = group.get(sized_by)
+    field = own_member(path, group, sized_by)
     if not isinstance(field, h5py.Dataset):
         found = ", ".join(sorted(group)[:12]) or "nothing"
         raise DataError(
@@ -142,7 +126,7 @@ def _size(path: AnyPath, group: h5py.Group, name: str, sized_by: str) -> int:
         )
     if not _is_references(field):
         return 1
-    if not 0 < field.size <= MAX_ELEMENTS or max(field.shape) != field.size:
+    if not 0 < (field.size or 0) <= MAX_ELEMENTS or max(field.shape) != field.size:
         raise DataError(
             f"{path}: expected a row of larvae in field {sized_by!r}, but its shape is "
             f"{field.shape}; the file is damaged or not a tracker's."
@@ -169,7 +153,7 @@ def cells(struct: Struct, name: str, elements: Sequence[int] | None = None) -> l
     DataError
         The field is no dataset, has another number of elements, or a reference leads nowhere.
     """
-    field = struct.group[name]
+    field = own_member(struct.path, struct.group, name)
     if not isinstance(field, h5py.Dataset):
         raise DataError(
             f"{struct.path}: expected values in field {name!r}, but found a struct; the file is "
@@ -187,6 +171,7 @@ def cells(struct: Struct, name: str, elements: Sequence[int] | None = None) -> l
             f"{struct.path}: expected {struct.size} references in field {name!r}, one per larva, "
             f"but found {field.size}; the file is damaged."
         )
+    check_stored(struct.path, name, field)
     references = field[()].ravel()
     wanted = range(struct.size) if elements is None else elements
     return [_target(struct, name, references[element]) for element in wanted]
@@ -202,12 +187,13 @@ def _target(struct: Struct, name: str, reference: h5py.Reference) -> h5py.Datase
             f"{struct.path}: a reference of field {name!r} leads nowhere; the file is damaged: "
             "copy it again from its origin."
         )
+    check_inside(struct.path, name, target)
     return target
 
 
-def is_empty(cell: h5py.Dataset) -> bool:
+def is_empty(struct: Struct, cell: h5py.Dataset) -> bool:
     """Whether MATLAB stored an empty array, whose dataset holds its shape instead."""
-    return cell.size in (0, None) or bool(np.any(cell.attrs.get("MATLAB_empty", 0)))
+    return cell.size in (0, None) or bool(attribute(cell, "MATLAB_empty"))
 
 
 def read_series(struct: Struct, name: str, cell: h5py.Dataset) -> NDArray[np.float64]:
@@ -218,7 +204,7 @@ def read_series(struct: Struct, name: str, cell: h5py.Dataset) -> NDArray[np.flo
     DataError
         Not numbers, not one-dimensional, or longer than any recording.
     """
-    if is_empty(cell):
+    if is_empty(struct, cell):
         return np.zeros(0)
     if cell.dtype.kind not in "fiu":
         raise DataError(
@@ -230,7 +216,8 @@ def read_series(struct: Struct, name: str, cell: h5py.Dataset) -> NDArray[np.flo
             f"{struct.path}: expected a series in field {name!r}, but its shape is {cell.shape}; "
             "the file is damaged or not a tracker's."
         )
-    return np.asarray(cell[()], dtype=np.float64).ravel()
+    check_stored(struct.path, name, cell)
+    return doubles(cell[()]).ravel()
 
 
 def all_series(
@@ -292,13 +279,14 @@ def read_points(
             f"{cell.dtype}; the file is damaged or not a tracker's."
         )
     shape: tuple[int, ...] = cell.shape or ()
-    fits = len(shape) == 2 and shape[1] == n_frames and shape[0] > 0 and not is_empty(cell)
+    fits = len(shape) == 2 and shape[1] == n_frames and shape[0] > 0 and not is_empty(struct, cell)
     if not fits or cell.size > MAX_VALUES:
         raise DataError(
             f"{struct.path}: expected a matrix (point, frame) with {n_frames} frames in field "
             f"{name!r}, but its shape is {shape}; the file is damaged or not a tracker's."
         )
-    return np.asarray(cell[()], dtype=np.float64)
+    check_stored(struct.path, name, cell)
+    return doubles(cell[()])
 
 
 def read_text(struct: Struct, name: str, cell: h5py.Dataset) -> str:
@@ -309,24 +297,28 @@ def read_text(struct: Struct, name: str, cell: h5py.Dataset) -> str:
     DataError
         Neither text nor a number, or far too long.
     """
-    if is_empty(cell):
+    if is_empty(struct, cell):
         return ""
     if cell.size > MAX_TEXT:
         raise DataError(
             f"{struct.path}: expected a text in field {name!r}, but found an array of shape "
             f"{cell.shape}; the file is damaged or not a tracker's."
         )
+    if cell.dtype.kind == "O":  # MATLAB writes none; larvastats.io.hdf5 says why they stay unread
+        raise _no_text(struct, name, str(cell.dtype))
+    check_stored(struct.path, name, cell)
     values = np.asarray(cell[()]).ravel()
     if values.dtype == np.uint16:
         return values.astype("<u2").tobytes().decode("utf-16-le", "replace").strip("\0 \t\r\n")
     if values.dtype.kind in "fiu" and values.size == 1:
         return f"{float(values[0]):.15g}"
-    if values.dtype.kind in "OS" and values.size == 1:
-        value = values[0]
-        return (
-            value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-        ).strip()
-    raise DataError(
-        f"{struct.path}: expected a text in field {name!r}, but found values of type "
-        f"{values.dtype}; the file is damaged or not a tracker's."
+    if values.dtype.kind == "S" and values.size == 1:
+        return bytes(values[0]).decode("utf-8", "replace").strip()
+    raise _no_text(struct, name, str(values.dtype))
+
+
+def _no_text(struct: Struct, name: str, kind: str) -> DataError:
+    return DataError(
+        f"{struct.path}: expected a text in field {name!r}, but found values of type {kind}; the "
+        "file is damaged or not a tracker's."
     )

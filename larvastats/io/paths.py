@@ -20,6 +20,7 @@ from pathlib import Path
 from larvastats.errors import DataError, UsageError
 from larvastats.protocol import canonical_protocol
 
+_UNDECODED = re.compile("[\udc80-\udcff]")  # bytes of a path, as Python holds them
 _TRACKER = re.compile(r"t[0-9]+")
 _STAMP = re.compile(r"[0-9]{8}_[0-9]{6}")
 _GENOTYPE = re.compile(r"(?P<line>[^@]+)@(?P<effector>[^@]*)")
@@ -93,15 +94,30 @@ def identify(
         None if the path follows neither layout. The folders decide before the file name.
     """
     path = Path(path)
+    if not _can_exist(path):
+        return None
     if root is not None and not path.is_relative_to(root):
         path = Path(root) / path
     # As written first, so that a linked database keeps the names it is known by.
     for resolve in (os.path.abspath, os.path.realpath):
-        candidate = Path(resolve(path))
+        candidate = Path(printable_path(resolve(path)))
         identity = _from_folders(candidate, root) or _from_stem(candidate.name)
         if identity is not None:
             return identity
     return None
+
+
+def printable_path(path: str | os.PathLike[str]) -> str:
+    """Return a path as text that any file can hold; bytes that are no UTF-8 are escaped."""
+    return _UNDECODED.sub(lambda byte: f"\\x{ord(byte[0]) - 0xDC00:02x}", os.fspath(path))
+
+
+def _can_exist(path: Path) -> bool:
+    """Whether any file system could have such a path."""
+    try:
+        return b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
 
 
 def database_path(identity: AssayIdentity, filename: str) -> Path:
@@ -146,8 +162,8 @@ def walk_database(root: str | os.PathLike[str]) -> Iterator[Path]:
         If a folder below cannot be read.
     """
     root = Path(root)
-    if not root.is_dir():
-        found = "a file" if root.exists() else "nothing"
+    if not os.path.isdir(root):
+        found = "a file" if os.path.exists(root) else "nothing"
         raise UsageError(f"{str(root)!r} is not a directory; expected a database, found {found}.")
     real_root = root.resolve()
     files: list[Path] = []

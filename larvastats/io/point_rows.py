@@ -260,7 +260,7 @@ def _larvae(
     """
     size = stop - start
     width = int(size.max())
-    if width > _MAX_LEAD_BYTES:
+    if width > _MAX_LEAD_BYTES or int(start[-1]) + width > len(text):
         return None
     windows: NDArray[np.bytes_] = np.ndarray((len(text) - width + 1,), f"S{width}", text, 0, (1,))
     leads = windows[start]

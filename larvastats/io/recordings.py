@@ -78,7 +78,7 @@ def single(path: Path, takes_labels: TakesLabels) -> Recording:
     with reading(folder):
         names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
     beside = [folder / name for name in names]
-    found = gather([file for file in beside if file.is_file()], takes_labels)
+    found = gather([file for file in beside if os.path.isfile(file)], takes_labels)
     return next((r for r in found if path in r.files), Recording(path, (path,)))
 
 
@@ -152,8 +152,8 @@ def still_there(source: str) -> bool:
     """Whether a recording of this name, or a file of it, is on disk."""
     path = Path(source)
     before, star, after = path.name.partition(ANY)
-    if not star or path.exists():
-        return path.exists()
+    if not star or os.path.exists(path):
+        return os.path.exists(path)
     try:
         with os.scandir(path.parent) as entries:
             return any(e.name.startswith(before) and after in e.name for e in entries)

@@ -173,7 +173,7 @@ def _identity(
 
 def _files(path: Path) -> tuple[str, tuple[Path, ...]]:
     """Name of the dish, and its files."""
-    if path.is_dir():
+    if os.path.isdir(path):
         found = dishes(path)
         if len(found) != 1:
             names = ", ".join(map(repr, list(found)[:3])) or "none"

@@ -7,6 +7,7 @@ directory of such files. Openers are tried in order; a further kind of source is
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -205,7 +206,7 @@ def _open_file(source: AnyPath, options: Options) -> tuple[Ethogram, Notes]:
 
 
 def _is_directory(source: Any) -> bool:
-    return _is_path(source) and Path(source).is_dir()
+    return _is_path(source) and os.path.isdir(source)  # False where there can be no such path
 
 
 def _is_path(source: Any) -> bool:

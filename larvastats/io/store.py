@@ -25,7 +25,7 @@ from larvastats.io.store_files import check_version, is_store
 from larvastats.io.store_index import OK, Row, column_of, read_state, settle
 from larvastats.io.track_files import unpack
 from larvastats.io.tracks import Shape, Tracks
-from larvastats.tabular import complete_assays
+from larvastats.tabular import complete_assays, no_time
 from larvastats.vocabulary import order_states
 
 __all__ = [
@@ -127,7 +127,10 @@ def store_tracks(
     store = Path(store)
     for row in store_rows(store):
         if row["tracks"] is not None and (wanted is None or wanted(row)):
-            yield unpack(store / row["tracks"], shapes, features)
+            tracks = unpack(store / row["tracks"], shapes, features)
+            if tracks.identity.assay != row["assay"]:
+                raise _damaged(store, "a file of tracks is of another assay than the index says")
+            yield tracks
 
 
 def store_checksum(store: AnyPath) -> str:
@@ -210,7 +213,7 @@ def _ethogram(store: Path, rows: Sequence[Row]) -> Ethogram:
     table = _read_bouts(store, rows)
     t_start, t_stop = table.column("t_start").to_numpy(), table.column("t_stop").to_numpy()
     missing = any(column.null_count for column in table.columns)
-    if missing or not (np.isfinite(t_start).all() and np.isfinite(t_stop).all()):
+    if missing or no_time(t_start).any() or no_time(t_stop).any():
         raise _damaged(store, "values are missing in files of bouts")
     index = _positions(table, rows, larvae)
     codes, names = _codes(table, "state")

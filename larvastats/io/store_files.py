@@ -25,9 +25,11 @@ import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
-from larvastats.errors import DataError, UsageError
-from larvastats.io.files import AnyPath, reading
+from larvastats.errors import DataError, LarvastatsError, UsageError
+from larvastats.io.files import AnyPath, read_head
+from larvastats.io.paths import printable_path
 
 INDEX = "assays.parquet"
 BOUTS = "bouts"
@@ -42,30 +44,56 @@ _FORMAT = "larvastats store"
 _ENDING = {BOUTS: "parquet", TRACKS: "h5"}
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 _LONGEST_NAME = 120
+_PART_NAME = r"[A-Za-z0-9_.-]+-[0-9a-f]+"
 _SUM_DIGITS = 16
 
 
 def is_store(path: AnyPath) -> bool:
-    """Whether a directory is a store, of whatever version."""
+    """Whether a directory is a store, of whatever version, or one that has lost its mark."""
+    mark = _mark(Path(path))
+    if isinstance(mark, dict) and mark.get("format") == _FORMAT:
+        return True
+    return os.path.isfile(Path(path, INDEX)) and os.path.isdir(Path(path, BOUTS))
+
+
+def _mark(store: Path) -> Any:
+    """Content of the file that marks a store; None where it is missing or damaged."""
     try:
-        return json.loads((Path(path) / MARK).read_bytes())["format"] == _FORMAT
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
+        return json.loads(read_head(store / MARK))
+    except (LarvastatsError, ValueError, RecursionError):
+        return None
 
 
 def check_version(store: Path) -> None:
-    """Refuse a store that a later larvastats made.
+    """Refuse a store that a later larvastats made, and one whose mark is damaged.
 
     Raises
     ------
+    UsageError
+        No library could open its files, for its path is not UTF-8.
     DataError
     """
-    with reading(store / MARK):
-        version = json.loads((store / MARK).read_bytes()).get("version")
+    _check_path(store)
+    mark = _mark(store)
+    if not isinstance(mark, dict) or mark.get("format") != _FORMAT:
+        raise DataError(
+            f"{store}: the store is damaged: its {MARK} is missing or unreadable; restore it from "
+            "a copy, or ingest the recordings into a new store."
+        )
+    version = mark.get("version")
     if version != LAYOUT_VERSION:
         raise DataError(
             f"{store}: expected a store of version {LAYOUT_VERSION}, but it is of version "
             f"{version!r}; use the larvastats that made it, or ingest the recordings anew."
+        )
+
+
+def _check_path(store: Path) -> None:
+    """Refuse a path that pyarrow cannot take."""
+    if printable_path(store) != str(store):
+        raise UsageError(
+            f"{printable_path(store)}: expected a path in UTF-8 for the store, but it holds other "
+            "bytes; choose a folder whose name is text."
         )
 
 
@@ -75,10 +103,11 @@ def make_store(store: Path) -> None:
     Raises
     ------
     UsageError
-        The directory holds something else.
+        The directory holds something else, or its path is not UTF-8.
     DataError
         It cannot be written, or its version is another.
     """
+    _check_path(store)
     if is_store(store):
         check_version(store)
         return
@@ -173,7 +202,13 @@ def safe_name(assay: str) -> str:
 
 def holds(store: Path, name: str, size: int) -> bool:
     """Whether the store has a file of an assay of that size."""
-    return name.partition("/")[0] in _ENDING and _has_size(store / name, size)
+    folder = name.partition("/")[0]
+    return folder in _ENDING and is_part(folder, name) and _has_size(store / name, size)
+
+
+def is_part(folder: str, name: str) -> bool:
+    """Whether a name of the index is that of a file of an assay in this folder of the store."""
+    return re.fullmatch(rf"{folder}/{_PART_NAME}\.{_ENDING[folder]}", name) is not None
 
 
 def _has_size(path: Path, size: int) -> bool:
@@ -234,7 +269,7 @@ def pending(store: Path) -> list[Path]:
 
 
 def tidy_up(store: Path, keep: Collection[str]) -> None:
-    """Remove verdicts, unfinished files, and files of assays that no index names."""
+    """Remove verdicts, unfinished files, and files of assays that no index names; nothing else."""
     names = set(keep)
     with writing(store):
         for verdicts in pending(store):
@@ -243,5 +278,7 @@ def tidy_up(store: Path, keep: Collection[str]) -> None:
             path.unlink()
         for folder in filter(lambda name: (store / name).is_dir(), _ENDING):
             for entry in list(os.scandir(store / folder)):
-                if f"{folder}/{entry.name}" not in names and not entry.is_dir():
+                name = f"{folder}/{entry.name}"
+                own = is_part(folder, name) or entry.name.endswith(_PART)
+                if own and name not in names and not entry.is_dir():
                     os.unlink(entry.path)

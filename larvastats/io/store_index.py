@@ -32,8 +32,8 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from larvastats.errors import DataError
-from larvastats.io.files import reading
-from larvastats.io.store_files import INDEX, pending, write_file
+from larvastats.io.files import open_file, reading
+from larvastats.io.store_files import BOUTS, INDEX, TRACKS, is_part, pending, write_file
 
 OK = "ok"
 COVARIATE = "covariate_"
@@ -72,6 +72,8 @@ SCHEMA = pa.schema(
         ("note", pa.string()),
     ]
 )
+
+_COVARIATE_TYPES = (pa.string(), pa.float64(), pa.int64(), pa.bool_(), pa.null())
 
 Rows = dict[str, list[Row]]
 """Rows by source."""
@@ -118,9 +120,22 @@ def read_verdicts(folder: Path) -> list[list[Row]]:
     """
     verdicts = []
     for path in sorted(folder.glob("*.json")):
-        with suppress(FileNotFoundError, ValueError):
-            verdicts.append(json.loads(path.read_bytes()))
-    return [rows for rows in verdicts if rows]
+        with suppress(FileNotFoundError, ValueError, RecursionError), open_file(path) as file:
+            verdicts.append(json.loads(file.read()))
+    return [rows for rows in verdicts if _is_verdict(rows)]
+
+
+def _is_verdict(rows: Any) -> bool:
+    """Whether rows are those of one recording, complete and of the right types."""
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+        return False
+    if not all(row.keys() == {*SCHEMA.names, "covariates"} for row in rows):
+        return False
+    try:
+        _as_parquet(rows)
+    except (pa.ArrowException, TypeError, ValueError, AttributeError, OverflowError):
+        return False
+    return all(_is_whole(row) for row in rows) and len({row["source"] for row in rows}) == 1
 
 
 # -- the index -------------------------------------------------------------------------------------
@@ -137,19 +152,32 @@ def read_index(store: Path) -> list[Row]:
     path = store / INDEX
     if not path.exists():
         return []
-    with reading(path):
+    with reading(path), open_file(path) as file:
         try:
-            table = parquet.ParquetFile(path).read()
+            table = parquet.ParquetFile(file).read()
+            _check_columns(path, table.schema)
             columns = {name: table.column(name).to_pylist() for name in table.column_names}
-        except (pa.ArrowException, ValueError) as error:
-            raise _damaged(path, str(error).splitlines()[0]) from error
-    lacking = [name for name in SCHEMA.names if name not in columns]
-    if lacking:
-        raise _damaged(path, f"column {lacking[0]} is missing")
+        except (pa.ArrowException, ValueError, OSError) as error:
+            raise _damaged(path, (str(error).splitlines() or ["no reason given"])[0]) from error
     rows = [_row(columns, number) for number in range(len(table))]
     if not all(_is_whole(row) for row in rows):
-        raise _damaged(path, "values are missing")
+        raise _damaged(path, "values are missing, or contradict each other")
     return rows
+
+
+def _check_columns(path: Path, schema: pa.Schema) -> None:
+    """Refuse an index whose columns are not those that are written."""
+    names = schema.names
+    lacking = [name for name in SCHEMA.names if name not in names]
+    if lacking:
+        raise _damaged(path, f"column {lacking[0]} is missing")
+    if len(set(names)) < len(names):
+        raise _damaged(path, "two columns have one name")
+    for field in schema:
+        known = SCHEMA.field(field.name).type if field.name in SCHEMA.names else None
+        plain = field.type in _COVARIATE_TYPES if known is None else field.type == known
+        if not plain:
+            raise _damaged(path, f"column {field.name} holds {field.type}")
 
 
 def _row(columns: Mapping[str, Sequence[Any]], number: int) -> Row:
@@ -168,9 +196,23 @@ def _is_whole(row: Row) -> bool:
         needed += ["assay", "line", "size", "modified", "checksum", "format", "options", "states",
                    "larvae", "n_larvae", "n_bouts", "seconds", "bouts", "bouts_size",
                    "bouts_checksum"]  # fmt: skip
-    return all(row[name] is not None for name in needed) and None not in (
-        *(row["states"] or ()), *(row["larvae"] or ())
-    )  # fmt: skip
+    return (
+        all(row[name] is not None for name in needed)
+        and None not in (*(row["states"] or ()), *(row["larvae"] or ()))
+        and (row["status"] != OK or _fits(row))
+    )
+
+
+def _fits(row: Row) -> bool:
+    """Whether the values of a row with bouts can be true together."""
+    larvae, states = row["larvae"], row["states"]
+    return (
+        is_part(BOUTS, row["bouts"])
+        and (row["tracks"] is None or is_part(TRACKS, row["tracks"]))
+        and len(larvae) == len(set(larvae)) == row["n_larvae"]
+        and len(states) == len(set(states))
+        and all(name.strip() for name in (row["assay"], row["line"], *larvae, *states))
+    )
 
 
 def _damaged(path: Path, how: str) -> DataError:

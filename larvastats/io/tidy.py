@@ -8,7 +8,8 @@ separated by commas, semicolons, tabs or bars, and have decimal commas where tho
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -49,6 +50,11 @@ PARQUET_SUFFIXES = (".parquet", ".pq")
 MIN_PAIRS = 10
 """Successive bouts needed before a constant gap between them is taken for a mistake."""
 
+ROWS_PER_BYTE = 16
+"""Most rows that a byte of a file may stand for; tables of real bouts have a byte or more per row,
+and thirty million equal rows would fit into a file of 0.6 MiB."""
+
+_FEW_ROWS = 1 << 20  # whose memory is no matter
 _CHUNK = 1 << 20
 _KNOWN = frozenset(BOUT_COLUMNS + FRAME_COLUMNS)
 
@@ -120,7 +126,7 @@ def read(
 def _gather_parquet(path: AnyPath, identity: AssayIdentity | None) -> tuple[Gathered, None]:
     names = parquet_names(path)
     gathered = _expecting(names, identity, str(path))
-    gathered.take(parquet_pieces(path, gathered.dropped), str(path))
+    gathered.take(_believable(parquet_pieces(path, gathered.dropped), path), str(path))
     return gathered, None
 
 
@@ -134,13 +140,27 @@ def _gather_csv(path: AnyPath, identity: AssayIdentity | None) -> tuple[Gathered
         names = [name for name in one.names if name]
         gathered = _expecting(names, identity, str(path), same)
         try:
-            gathered.take(read_pieces(path, one, gathered.dropped), str(path))
+            gathered.take(_believable(read_pieces(path, one, gathered.dropped), path), str(path))
         except NoTimeError:
             continue
         if not gathered.rows:
             raise DataError(f"{path}: expected rows below the header, but there is none.")
         return gathered, partial(typed, decimal=one.decimal)
     raise no_time(path, layout)
+
+
+def _believable(tables: Iterable[pa.Table], path: AnyPath) -> Iterator[pa.Table]:
+    """Pass tables on until they have more rows than a file of this size can mean."""
+    most, rows = max(_FEW_ROWS, ROWS_PER_BYTE * os.path.getsize(path)), 0
+    for table in tables:
+        rows += table.num_rows
+        if rows > most:
+            raise DataError(
+                f"{path}: expected rows of bouts or frames, but more than {most:,} rows stand in "
+                f"{os.path.getsize(path):,} bytes, so that nearly all must be equal; write the "
+                "table again without repeated rows."
+            )
+        yield table
 
 
 def _expecting(

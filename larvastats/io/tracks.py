@@ -18,6 +18,7 @@ from larvastats.io.contours import Contours
 from larvastats.io.identity import checked_name
 from larvastats.io.labelling import frames_to_ethogram, same_assay, states_at
 from larvastats.io.paths import AssayIdentity
+from larvastats.tabular import no_time
 
 Shape = Literal["midline", "contour", "features"]
 """Kinds of what a recording may hold of a larva's shape; the centroid is a feature."""
@@ -329,7 +330,7 @@ def _check_shapes(tracks: Tracks, source: str) -> None:
 
 def _check_values(tracks: Tracks, rows: NDArray[np.integer] | None, source: str) -> None:
     """Refuse times and coordinates that no recording has."""
-    _refuse(~np.isfinite(tracks.t), "a time in seconds", tracks, rows, source)
+    _refuse(no_time(tracks.t), "a time in seconds", tracks, rows, source)
     for name, array in (("midline", tracks.midline), ("centroid", tracks.centroid)):
         if array is None or _within(array):
             continue

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from larvastats.io.files import AnyPath
 from larvastats.io.identity import STAMP
 from larvastats.io.matlab import Struct, cells, read_text
-from larvastats.io.paths import AssayIdentity, make_identity
+from larvastats.io.paths import AssayIdentity, make_identity, printable_path
 
 IDENTITY_FIELDS = frozenset(
     ["id", "numero_larva", "numero_larva_num", "neuron", "stimuli", "protocol", "pipeline",
@@ -72,5 +72,5 @@ def _identity(
     tracker = said.get("pipeline", "") or (by_path.tracker if by_path else "")
     if STAMP.fullmatch(assay):
         return make_identity(tracker, line, effector, protocol, assay)
-    own = assay or Path(path).stem
+    own = assay or Path(printable_path(path)).stem
     return AssayIdentity(tracker, line, effector, protocol, None, None, own)

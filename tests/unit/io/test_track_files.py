@@ -74,6 +74,13 @@ def test_an_assay_without_date_or_line_keeps_its_blanks(tmp_path):
     same(one, unpack(written(tmp_path, pack(one))))
 
 
+def test_names_with_control_characters_come_back(tmp_path):
+    """Folders and labels may have such names."""
+    who = AssayIdentity("t5", "A\nB", "E", "p\x1b[2J", None, None, "2020\0\x01x")
+    one = tracks(identity=who, states=("run\n", "a\0b"))
+    same(one, unpack(written(tmp_path, pack(one))))
+
+
 def test_only_what_is_asked_for(tmp_path):
     path = written(tmp_path, pack(tracks()))
     part = unpack(path, shapes=["midline"])
@@ -85,8 +92,8 @@ def test_only_what_is_asked_for(tmp_path):
 def test_anybody_can_read_it(tmp_path):
     one = tracks()
     with h5py.File(written(tmp_path, pack(one))) as file:
-        assert file["features/speed"].attrs["unit"] == "mm/s"
-        assert file.attrs["line"] == "A"
+        assert file["features/speed"].attrs["unit"] == b"mm/s"
+        assert file.attrs["line"] == b"A"
         larvae = file["larvae"].asstr()[()]
         assert [larvae[i] for i in file["larva"][:3]] == [
             one.larvae[i] for i in one.larva_index[:3]
@@ -115,3 +122,141 @@ def test_outlines_that_do_not_fit_their_places_are_refused(tmp_path):
         file["contour/start"] = np.full(41, 10**12)
     with pytest.raises(DataError, match="damaged"):
         unpack(path)
+
+
+# -- files that somebody else made -----------------------------------------------------------------
+
+
+def edited(tmp_path, edit):
+    """A good file after somebody's work on it."""
+    path = written(tmp_path, pack(tracks()))
+    with h5py.File(path, "r+") as file:
+        edit(file)
+    return path
+
+
+def instead(name, **how):
+    """Replace a dataset."""
+
+    def edit(file):
+        attributes = dict(file[name].attrs)
+        del file[name]
+        file.create_dataset(name, **how).attrs.update(attributes)
+
+    return edit
+
+
+DATASETS = ["larva", "t", "state", "midline", "centroid", "larvae", "states", "contour/vertices",
+            "contour/start", "features/speed"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DATASETS)
+@pytest.mark.parametrize("how", [
+    {"data": np.zeros((40, 2, 2, 2))}, {"data": np.array(["x"] * 40, "S3")}, {"data": 1.5},
+    {"data": h5py.Empty("f8")}, {"data": np.arange(40, dtype=">i8")}, {"data": np.zeros(0, "f2")},
+    {"shape": (10**12,), "dtype": "f8", "chunks": (64,)},
+    {"shape": (3,), "dtype": h5py.ref_dtype},
+])  # fmt: skip
+def test_datasets_of_other_kinds(tmp_path, name, how):
+    with pytest.raises(DataError, match="damaged"):
+        unpack(edited(tmp_path, instead(name, **how)))
+
+
+@pytest.mark.parametrize("name", ["larva", "t", "midline", "features/speed", "contour/vertices"])
+def test_sizes_that_are_declared_but_not_stored(tmp_path, name):
+    def edit(file):
+        kind, rest = file[name].dtype, file[name].shape[1:]
+        del file[name]
+        file.create_dataset(name, (50_000_000, *rest), kind, chunks=(64, *rest))
+
+    with pytest.raises(DataError, match=r"holds next to none|damaged"):
+        unpack(edited(tmp_path, edit))
+
+
+@pytest.mark.parametrize("name", [*DATASETS, "contour", "features"])
+@pytest.mark.parametrize("link", [
+    h5py.ExternalLink("/etc/passwd", "/x"), h5py.SoftLink("/t"), h5py.SoftLink("/nowhere"),
+])  # fmt: skip
+def test_links_are_not_followed(tmp_path, name, link):
+    def edit(file):
+        del file[name]
+        file[name] = link
+
+    with pytest.raises(DataError, match="found a link"):
+        unpack(edited(tmp_path, edit))
+
+
+@pytest.mark.parametrize("name", ["t", "features/speed"])
+def test_values_in_other_files_are_not_read(tmp_path, name):
+    other = tmp_path / "other"
+    other.write_bytes(bytes(1000))
+    how = {"shape": (40,), "dtype": "f8" if name == "t" else "f4", "external": [(other, 0, 400)]}
+    with pytest.raises(DataError, match="lie in other files"):
+        unpack(edited(tmp_path, instead(name, **how)))
+
+
+@pytest.mark.parametrize(("name", "value"), [
+    ("length_unit", np.bytes_(b"km")), ("length_unit", 1), ("line", np.zeros(3)),
+    ("assay", h5py.Empty("f8")), ("version", np.ones(2)),
+    ("format", 1.0), ("date", np.bytes_(b"\xff")), ("line", "of variable length"),
+    ("version", 1),
+])  # fmt: skip
+def test_attributes_of_other_kinds(tmp_path, name, value):
+    def edit(file):
+        file.attrs[name] = value
+
+    with pytest.raises(DataError, match=r"damaged|expected the tracks of a store"):
+        unpack(edited(tmp_path, edit))
+
+
+@pytest.mark.parametrize(("name", "names"), [
+    ("larvae", ["1", "1", "2"]), ("larvae", ["", "1", "2"]), ("larvae", ["a\nb", "1", "2"]),
+    ("larvae", ["x" * 10_000] * 3), ("larvae", ["1"]), ("states", ["run", "run"]), ("states", []),
+])  # fmt: skip
+def test_names_that_are_none(tmp_path, name, names):
+    with pytest.raises(DataError, match=r"damaged|larva|state"):
+        unpack(edited(tmp_path, instead(name, data=np.array([n.encode() for n in names], "S"))))
+
+
+@pytest.mark.parametrize("name", ["larvae", "states"])
+def test_texts_of_variable_length_are_not_read(tmp_path, name):
+    """Their heap may be damaged, and libhdf5 walks through that for ever."""
+    names = ["1", "2", "3"]
+    with pytest.raises(DataError, match="none that a store holds"):
+        unpack(edited(tmp_path, instead(name, data=names, dtype=h5py.string_dtype())))
+
+
+@pytest.mark.parametrize("name", ["features", "contour"])
+def test_a_dataset_in_the_place_of_a_group(tmp_path, name):
+    """Who asks a dataset of a million millions of rows for its members waits for ever."""
+
+    def edit(file):
+        del file[name]
+        file.create_dataset(name, (10**12,), "f4", chunks=(64,))
+
+    with pytest.raises(DataError, match="no group"):
+        unpack(edited(tmp_path, edit))
+
+
+def test_a_group_in_the_place_of_a_series(tmp_path):
+    def edit(file):
+        file["features"].create_group("deeper")
+
+    with pytest.raises(DataError, match="damaged"):
+        unpack(edited(tmp_path, edit))
+
+
+def test_numbers_do_not_wrap_around(tmp_path):
+    """4294967296 as int32 would be larva 0."""
+    larva = np.full(40, 1 << 32, np.int64)
+    with pytest.raises(DataError, match="damaged"):
+        unpack(edited(tmp_path, instead("larva", data=larva)))
+
+
+def test_nan_that_signal_are_nan(tmp_path):
+    signalling = np.full(80, 0x7FA00000, np.uint32).view(np.float32).reshape(40, 2)
+    path = edited(tmp_path, instead("centroid", data=signalling))
+    assert np.isnan(unpack(path).centroid).all()
+    double = np.array([0x7FF4000000000000], np.uint64).view(np.float64)
+    one = Tracks.build(WHO, ["1"], [0], [0.0], features={"speed": double})
+    assert np.isnan(unpack(written(tmp_path, pack(one))).features["speed"]).all()
