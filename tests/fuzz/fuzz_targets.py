@@ -307,7 +307,7 @@ TARGETS: dict[str, Target] = {
     ),
     "database path": Target("", fuzz_text.path, _path, _FOLDERS, names_file=False),
     "store": Target(
-        "", STORE.make, _store, (b"PAR1", b"ok", b"bouts/", b'"version": 2'), place=STORE.place
+        "", STORE.make, _store, (b"PAR1", b"ok", b"bouts/", b'"version": 3'), place=STORE.place
     ),
     "trx.mat shapes": Target(
         "trx.mat", lambda r: fuzz_hdf5.trx(r, shapes=True), _trx_tracks, _BLOCKS
