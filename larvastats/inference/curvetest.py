@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -221,11 +222,7 @@ def runs_above(t: Array, threshold: float) -> list[tuple[int, int, float]]:
     """List runs of one sign above a threshold: first bin, last bin, sum; shape of t (bin,)."""
     sign = np.where(np.abs(t) >= threshold, np.sign(t), 0.0)
     edges = np.flatnonzero(np.diff(sign, prepend=0.0, append=0.0))
-    return [
-        (int(a), int(b) - 1, float(t[a:b].sum()))
-        for a, b in zip(edges[:-1], edges[1:], strict=True)
-        if sign[a] != 0
-    ]
+    return [(int(a), int(b) - 1, float(t[a:b].sum())) for a, b in pairwise(edges) if sign[a] != 0]
 
 
 def heaviest_run(t: Array, threshold: float) -> Array:
