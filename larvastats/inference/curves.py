@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
+from scipy.signal import lfilter
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -35,6 +36,13 @@ SMOOTH = 10
 
 FEW = 5.0
 """Effective number of occurrences below which the variance of a bin says little."""
+
+FEW_DF = 20
+"""Up to so many degrees of freedom the critical value of a feature is that of Gaussian curves
+at least; the exact limits of shares are wide enough without."""
+
+FAR = 20
+"""Bins apart at which only what an assay keeps throughout still correlates."""
 
 NOTHING = 1e-12
 """Relative variance below which a response is constant."""
@@ -110,8 +118,13 @@ def curve_band(
     profile = shared_variance(variance, mean, share)
     if not (profile > 0).any():
         return Band(mean, nan, nan, nan, nan, float("nan"), df)
-    largest = sign_maxima(residual, strata, profile, df, sign_patterns(len(y), draws, rng))
+    largest = sign_maxima(residual, profile, df, sign_patterns(len(y), draws, rng))
     critical = float(np.quantile(largest, level))
+    if df <= FEW_DF and not share:
+        known = profile > 0
+        memory = curve_memory(residual[:, known] / np.sqrt(profile[known]))
+        maxima = gaussian_maxima(int(known.sum()), *memory, df, draws, rng)
+        critical = max(critical, float(np.quantile(maxima, level)))
     point = float(stats.t.ppf((1 + level) / 2, df + PRIOR_DF))
     moderate = moderated(variance, profile, df)
     limits = share_limits if share else symmetric_limits
@@ -198,19 +211,59 @@ def sign_patterns(n: int, draws: int, rng: np.random.Generator) -> Array:
     return np.asarray(rng.integers(0, 2, size=(draws, n)) * 2.0 - 1.0)
 
 
-def sign_maxima(residual: Array, strata: Index, profile: Array, df: int, signs: Array) -> Array:
-    """Return the largest studentised mean of every sign pattern, shape (pattern,)."""
+def sign_maxima(residual: Array, profile: Array, df: int, signs: Array) -> Array:
+    """Return the largest studentised mean of every sign pattern, shape (pattern,).
+
+    Residuals of all strata count as one sample: in a stratum of two, signs would leave either no
+    mean or no variance.
+    """
     m = len(residual)
     mean = signs @ residual / m
-    square, variance = residual**2, np.zeros_like(mean)
-    for s in np.unique(strata):
-        here = strata == s
-        n = int(here.sum())
-        centre = signs[:, here] @ residual[here] / n
-        spread = np.maximum(square[here].sum(axis=0) - n * centre**2, 0.0) / max(n - 1, 1)
-        variance += spread * n / m
+    variance = np.maximum((residual**2).sum(axis=0) - m * mean**2, 0.0) / (m - 1)
     t = studentised(mean, moderated(variance, profile, df) / m)
     return np.asarray(np.abs(t).max(axis=1))
+
+
+def curve_memory(z: Array) -> tuple[float, float]:
+    """Return the share of the variance that an assay keeps throughout, and the rest's memory.
+
+    Parameters
+    ----------
+    z : ndarray, shape (assay, bin)
+        Standardised residuals.
+    """
+    n_bins = z.shape[1]
+    if n_bins < 3:
+        return 1.0, 0.0
+    whole = float((z**2).mean())
+    near = float((z[:, 1:] * z[:, :-1]).mean()) / whole
+    far_lags = range(min(FAR, n_bins // 2), n_bins, max(1, n_bins // 50))
+    products = [float((z[:, k:] * z[:, :-k]).mean()) for k in far_lags if k]
+    kept = float(np.clip(np.mean(products) / whole if products else 0.0, 0.0, 0.99))
+    return kept, float(np.clip((near - kept) / (1 - kept), 0.0, 0.99))
+
+
+def gaussian_maxima(
+    n_bins: int, kept: float, memory: float, df: int, draws: int, rng: np.random.Generator
+) -> Array:
+    """Return the largest studentised mean of simulated Gaussian curves, shape (draw,).
+
+    Each of ``df + 1`` curves is a constant (share `kept` of the variance) plus noise of lag-1
+    correlation `memory`. Signs of three or four residuals make so few patterns that their quantile
+    is too small; these make as many as are drawn.
+    """
+    out = []
+    profile = np.ones(n_bins)
+    for start in range(0, draws, 100):
+        size = min(100, draws - start), df + 1
+        kick = rng.standard_normal((*size, n_bins)) * np.sqrt(1 - memory**2)
+        kick[..., 0] /= np.sqrt(1 - memory**2)
+        curves = lfilter([1.0], [1.0, -memory], kick, axis=-1) * np.sqrt(1 - kept)
+        curves += rng.standard_normal((*size, 1)) * np.sqrt(kept)
+        mean, variance = curves.mean(axis=1), curves.var(axis=1, ddof=1)
+        t = studentised(mean, moderated(variance, profile, df) / (df + 1))
+        out.append(np.abs(t).max(axis=1))
+    return np.concatenate(out)
 
 
 def symmetric_limits(mean: Array, variance: Array, m: int, critical: float) -> tuple[Array, Array]:

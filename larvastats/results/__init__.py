@@ -11,15 +11,18 @@ from larvastats.results.htest import HTest
 from larvastats.results.info import SourceInfo
 from larvastats.results.power import PowerResult
 from larvastats.results.screen import ScreenResult
+from larvastats.results.timecourse import DistributionResult, TimecourseResult
 from larvastats.results.transitions import TransitionsResult
 
 __all__ = [
     "SCREEN_COLUMNS",
     "TRANSITION_COLUMNS",
     "CalibrationResult",
+    "DistributionResult",
     "HTest",
     "PowerResult",
     "ScreenResult",
     "SourceInfo",
+    "TimecourseResult",
     "TransitionsResult",
 ]
