@@ -9,16 +9,19 @@ __version__ = "0.1.0"
 # those who need them.
 _HOMES = {
     "DataError": "larvastats.errors",
+    "DistributionResult": "larvastats.results",
     "Ethogram": "larvastats.ethogram",
     "HTest": "larvastats.results",
     "LarvastatsError": "larvastats.errors",
     "Protocol": "larvastats.protocol",
     "ScreenResult": "larvastats.results",
     "SourceInfo": "larvastats.results",
+    "TimecourseResult": "larvastats.results",
     "TransitionsResult": "larvastats.results",
     "UsageError": "larvastats.errors",
     "calibrate": "larvastats.verbs.calibrate",
     "compare": "larvastats.verbs.compare",
+    "distribution": "larvastats.verbs.distribution",
     "info": "larvastats.verbs.info",
     "ingest": "larvastats.verbs.ingest",
     "load": "larvastats.io.source",
@@ -26,22 +29,26 @@ _HOMES = {
     "power": "larvastats.verbs.power",
     "proportion_test": "larvastats.verbs.proportion_test",
     "screen": "larvastats.verbs.screen",
+    "timecourse": "larvastats.verbs.timecourse",
     "transitions": "larvastats.verbs.transitions",
 }
 
 __all__ = [
     "DataError",
+    "DistributionResult",
     "Ethogram",
     "HTest",
     "LarvastatsError",
     "Protocol",
     "ScreenResult",
     "SourceInfo",
+    "TimecourseResult",
     "TransitionsResult",
     "UsageError",
     "__version__",
     "calibrate",
     "compare",
+    "distribution",
     "info",
     "ingest",
     "load",
@@ -49,6 +56,7 @@ __all__ = [
     "power",
     "proportion_test",
     "screen",
+    "timecourse",
     "transitions",
 ]
 
@@ -57,14 +65,23 @@ if TYPE_CHECKING:
     from larvastats.ethogram import Ethogram
     from larvastats.io.source import load
     from larvastats.protocol import Protocol, parse_protocol
-    from larvastats.results import HTest, ScreenResult, SourceInfo, TransitionsResult
+    from larvastats.results import (
+        DistributionResult,
+        HTest,
+        ScreenResult,
+        SourceInfo,
+        TimecourseResult,
+        TransitionsResult,
+    )
     from larvastats.verbs.calibrate import calibrate
     from larvastats.verbs.compare import compare
+    from larvastats.verbs.distribution import distribution
     from larvastats.verbs.info import info
     from larvastats.verbs.ingest import ingest
     from larvastats.verbs.power import power
     from larvastats.verbs.proportion_test import proportion_test
     from larvastats.verbs.screen import screen
+    from larvastats.verbs.timecourse import timecourse
     from larvastats.verbs.transitions import transitions
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from larvastats.inference.curves import NOTHING, curve_band
 from larvastats.inference.curvetest import METHODS, CurveTest, compare_curves, responds
 from larvastats.inference.design import Design, make_design
+from larvastats.inference.multiplicity import adjust
 from larvastats.inference.resampling import seeded
 
 Array = NDArray[np.float64]
@@ -226,7 +227,7 @@ def period_table(differences: pd.DataFrame) -> pd.DataFrame:
 def comparison_table(
     found: Sequence[Comparison], differences: pd.DataFrame, courses: Courses, method: str
 ) -> pd.DataFrame:
-    """Return one row per comparison."""
+    """Return one row per comparison; `q_value` is Benjamini-Hochberg's over the genotypes."""
     rows = []
     for one in found:
         d, t = one.design, one.test
@@ -247,7 +248,12 @@ def comparison_table(
         row["t_largest"] = np.nan if peak is None else peak["t"]
         row["note"] = one.note
         rows.append(row)
-    return pd.DataFrame(rows).astype({"n_dates": "Int64"}) if rows else pd.DataFrame(rows)
+    if not rows:
+        return pd.DataFrame()
+    table = pd.DataFrame(rows).astype({"n_dates": "Int64"})
+    q = adjust(table["p_value"].to_numpy(float), "bh")
+    table.insert(table.columns.get_loc("p_value") + 1, "q_value", q)
+    return table
 
 
 def response_table(

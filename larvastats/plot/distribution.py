@@ -72,7 +72,7 @@ def _heading(design: Mapping[str, Any], width: float, hidden: int) -> tuple[list
     title = style.wrap(f"{label[:1].upper()}{label[1:]}, stimulus off and on", room, 12, "bold")
     below = style.wrap(str(design["time_text"]), room, 9)
     if hidden > 0:
-        below.append(f"{hidden} more genotypes are in the table, not in this picture.")
+        below.append(f"{style.plural(hidden, 'more genotype')} in the table, not in this picture.")
     return title, below
 
 

@@ -21,6 +21,9 @@ BAND_ALPHA = 0.22
 MARK_WIDTH = 0.9
 
 PER_ROW, MOST_PANELS, MOST_CURVES = 3, 12, 6
+MOST_BANDS = 3
+"""Curves in one frame with limits; of more, only the control's are drawn."""
+
 LEFT, PANEL, HEIGHT, GAP = 0.75, 3.7, 2.5, 0.3
 """Inches: left margin, width and height of a panel, gap between panels."""
 
@@ -49,7 +52,7 @@ def plot_panels(result: HasCurves) -> Figure:
     columns = min(PER_ROW, len(shown))
     rows = -(-len(shown) // columns)
     width = LEFT + columns * PANEL + (columns - 1) * GAP + 0.2
-    title, below = _heading(design, width, len(names) - len(shown))
+    title, below = _heading({**design, "method": None}, width, len(names) - len(shown))
     top = style.heading_height(title, below) + 0.3
     step = HEIGHT + 0.85
     figure = style.new_figure(width, top + rows * step + 0.05)
@@ -87,21 +90,22 @@ def plot_overlay(result: HasCurves) -> Figure:
         At most six curves; the text under the title says when there are more.
     """
     design, table = result.design, result.table
-    names = list(dict.fromkeys(table["genotype"]))
-    shown = names[:MOST_CURVES]
     controls = _controls(result)
+    names = _most_different(result, controls)
+    shown = names[:MOST_CURVES]
     colours = _colours(shown, controls)
     tested = [n for n in shown if n in set(result.differences["genotype"])]
     width, wide, high = LEFT + 6.9 + 0.25, 6.9, 3.1
     title, below = _heading(design, width, len(names) - len(shown))
     top = style.heading_height(title, below) + 0.15
     strips = len(tested) * (STRIP + STRIP_GAP) + 0.12 if tested else 0.0
-    keys = 0.24 * len(shown) + 0.3
+    keys = 0.165 * len(shown) + 0.3
     figure = style.new_figure(width, top + high + strips + 0.55 + keys)
     style.heading(figure, title, below, LEFT)
     axes = style.axes_at(figure, LEFT, top, wide, high)
     for name in shown:
-        _curve(axes, table[table["genotype"] == name], colours[name], design)
+        banded = len(shown) <= MOST_BANDS or name in controls
+        _curve(axes, table[table["genotype"] == name], colours[name], design, banded)
     _frame(axes, _limits(table[table["genotype"].isin(shown)], design), design, True, not tested)
     if tested:
         bars = style.axes_at(figure, LEFT, top + high + 0.1, wide, strips - 0.04)
@@ -122,7 +126,7 @@ def _heading(design: Mapping[str, Any], width: float, hidden: int) -> tuple[list
         texts.append(str(design["method_text"]))
     below = [line for text in texts for line in style.wrap(text, room, 9)]
     if hidden > 0:
-        below.append(f"{hidden} more genotypes are in the table, not in this picture.")
+        below.append(f"{style.plural(hidden, 'more genotype')} in the table, not in this picture.")
     return title, below
 
 
@@ -140,11 +144,26 @@ def _colours(names: Sequence[str], controls: set[str]) -> dict[str, str]:
     return {n: CONTROL_COLOUR if n in controls else next(others) for n in names}
 
 
-def _curve(axes: Axes, part: pd.DataFrame, colour: str, design: Mapping[str, Any]) -> None:
+def _most_different(result: HasCurves, controls: set[str]) -> list[str]:
+    """Return controls, then the others by how clearly they differ, in the table's order else."""
+    names = list(dict.fromkeys(result.table["genotype"]))
+    tests = getattr(result, "tests", pd.DataFrame())
+    p = (
+        dict(zip(tests["genotype"], tests["p_value"].fillna(1.0), strict=True))
+        if len(tests)
+        else {}
+    )
+    return sorted(names, key=lambda name: (name not in controls, p.get(name, 1.0)))
+
+
+def _curve(
+    axes: Axes, part: pd.DataFrame, colour: str, design: Mapping[str, Any], band: bool = True
+) -> None:
     low, high = ("point_low", "point_high") if design["band"] == "pointwise" else ("low", "high")
     t = part["t"].to_numpy()
-    axes.fill_between(t, part[low].to_numpy(float), part[high].to_numpy(float), color=colour,
-                      alpha=BAND_ALPHA, lw=0, zorder=2)  # fmt: skip
+    if band:
+        limits = part[low].to_numpy(float), part[high].to_numpy(float)
+        axes.fill_between(t, *limits, color=colour, alpha=BAND_ALPHA, lw=0, zorder=2)
     axes.plot(t, part["mean"].to_numpy(float), color=colour, lw=1.5, zorder=3)
 
 

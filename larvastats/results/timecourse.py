@@ -102,6 +102,9 @@ class TimecourseResult:
             lines += ["", f"Genotypes against their control, {d['method_text']}:"]
             lines += [table_text(_shown_tests(self.tests))]
             lines += ["", *verdicts(self)]
+        if len(self.tests) > 1:
+            lines.append("p and family error hold for all times of one genotype; q for all "
+                         f"{len(self.tests)} genotypes (Benjamini-Hochberg).")  # fmt: skip
         lines += [f"note: {note}" for note in self.notes]
         return "\n".join([*lines, ""])
 
@@ -118,7 +121,9 @@ def _shown_responses(table: pd.DataFrame) -> pd.DataFrame:
 
 def _shown_tests(table: pd.DataFrame) -> pd.DataFrame:
     names = ["genotype", "n_assays", "n_control_assays", "n_dates", "largest_difference",
-             "t_largest", "seconds_different", "p_value", "note"]  # fmt: skip
+             "t_largest", "seconds_different", "p_value", "q_value", "note"]  # fmt: skip
+    if len(table) == 1:
+        names.remove("q_value")
     shown = table[names]
     return shown.loc[:, [n for n in names if (shown[n].notna() & (shown[n] != "")).any()]]
 
