@@ -290,6 +290,16 @@ def response_table(
     return pd.DataFrame(rows)
 
 
+def response_notes(responses: pd.DataFrame, alpha: float) -> tuple[str, ...]:
+    """Say which genotypes have too few assays for signs to show a response, by their number."""
+    weak = responses[responses["p_floor"] > alpha]
+    return tuple(
+        f"{', '.join(part['genotype'].iloc[:4])}: signs of {n} assays give no p below "
+        f"{part['p_floor'].iloc[0]:.3g}, so that no change from the own baseline can be shown"
+        for n, part in weak.groupby("n_assays")
+    )
+
+
 def _spread(columns: Mapping[str, Array], usable: NDArray[np.bool_]) -> dict[str, Array]:
     """Put values of the usable bins back among all, NaN elsewhere."""
     out = {}

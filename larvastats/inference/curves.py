@@ -189,6 +189,8 @@ def moderated(variance: Array, profile: Array, df: float) -> Array:
     weights `df` and :data:`PRIOR_DF`.
     """
     known = profile > 0
+    if not known.any():
+        return np.zeros_like(variance)
     ratio = variance[..., known] / profile[known]
     common = ratio.mean(axis=-1, keepdims=True)
     out = np.zeros_like(variance)

@@ -93,7 +93,7 @@ def parse_mixed(formula: str, columns: tuple[str, ...]) -> MixedFormula:
         raise _refused(formula, "it needs one ~ between response and effects")
     parts = [(a.strip(), g.strip()) for a, g in _RANDOM.findall(formula)]
     fixed = re.sub(r"\+\s*(?=\+|$)", "", re.sub(r"\s+", " ", _RANDOM.sub("", formula)).strip())
-    fixed = fixed.strip().rstrip("+").strip()
+    fixed = re.sub(r"~\s*\+\s*", "~ ", fixed.strip().rstrip("+").strip())
     if "|" in fixed or not parts:
         raise _refused(formula, "a random part such as (1 | assay) is missing or damaged")
     names = set(re.findall(r"[A-Za-z_][A-Za-z0-9_]*", re.sub(r"[A-Za-z_]\w*\(", "(", fixed)))
@@ -187,7 +187,12 @@ def _tabulate(
     fit: Any, used: pd.DataFrame, parsed: MixedFormula, level: float, n_groups: int
 ) -> MixedFit:
     estimate, se = np.asarray(fit.fe_params, float), np.asarray(fit.bse_fe, float)
-    df = max(used["assay"].nunique() - len(estimate), 1)
+    df = used["assay"].nunique() - len(estimate)
+    if df < 1:
+        raise DataError(
+            f"{used['assay'].nunique()} assays are too few for {len(estimate)} fixed effects: "
+            "leave some out of the formula."
+        )
     t = estimate / se
     half = stats.t.ppf((1 + level) / 2, df) * se
     terms = pd.DataFrame({

@@ -27,6 +27,9 @@ MOST_BANDS = 3
 LEFT, PANEL, HEIGHT, GAP = 0.75, 3.7, 2.5, 0.3
 """Inches: left margin, width and height of a panel, gap between panels."""
 
+ALONE = 5.6
+"""Width of a panel that has its row for itself."""
+
 STRIP, STRIP_GAP = 0.13, 0.07
 
 
@@ -51,7 +54,8 @@ def plot_panels(result: HasCurves) -> Figure:
     shown = names[:MOST_PANELS]
     columns = min(PER_ROW, len(shown))
     rows = -(-len(shown) // columns)
-    width = LEFT + columns * PANEL + (columns - 1) * GAP + 0.2
+    wide = PANEL if columns > 1 else ALONE
+    width = LEFT + columns * wide + (columns - 1) * GAP + 0.2
     title, below = _heading({**design, "method": None}, width, len(names) - len(shown))
     top = style.heading_height(title, below) + 0.3
     step = HEIGHT + 0.85
@@ -60,13 +64,13 @@ def plot_panels(result: HasCurves) -> Figure:
     limits = _limits(table[table["genotype"].isin(shown)], design)
     for k, name in enumerate(shown):
         row, column = divmod(k, columns)
-        left, high = LEFT + column * (PANEL + GAP), top + row * step
-        axes = style.axes_at(figure, left, high, PANEL, HEIGHT)
+        left, high = LEFT + column * (wide + GAP), top + row * step
+        axes = style.axes_at(figure, left, high, wide, HEIGHT)
         colour = CONTROL_COLOUR if name in _controls(result) else COLOURS[0]
         part = table[table["genotype"] == name]
         _curve(axes, part, colour, design)
         _frame(axes, limits, design, first=column == 0, last=k + columns >= len(shown))
-        text = style.shorten(name, PANEL - 0.75, 9, "bold")
+        text = style.shorten(name, wide - 0.75, 9, "bold")
         axes.text(0, 1.035, text, transform=axes.transAxes, size=9, weight="bold", va="bottom",
                   color=colour)  # fmt: skip
         axes.text(1, 1.04, style.plural(int(part["n_assays"].iloc[0]), "assay"), size=8,
@@ -114,7 +118,8 @@ def plot_overlay(result: HasCurves) -> Figure:
         Line2D([], [], color=colours[n], lw=2, label=_named(n, table, tested, design))
         for n in shown
     ]
-    _legend(figure, [*handles, *_keys(design)], split=len(shown))
+    whose = "" if len(shown) <= MOST_BANDS else ", of the control"
+    _legend(figure, [*handles, *_keys(design, whose)], split=len(shown))
     return figure
 
 
@@ -210,10 +215,10 @@ def _limits(table: pd.DataFrame, design: Mapping[str, Any]) -> tuple[float, floa
     return bottom - pad, top + pad
 
 
-def _keys(design: Mapping[str, Any]) -> list[Any]:
+def _keys(design: Mapping[str, Any], whose: str = "") -> list[Any]:
     """Return legend entries of band and marks."""
     kind = "at one time (pointwise)" if design["band"] == "pointwise" else "for the whole curve"
-    text = f"{design['level']:.0%} limits {kind}"
+    text = f"{design['level']:.0%} limits {kind}{whose}"
     out: list[Any] = [Patch(color="#7F7F7F", alpha=0.3, lw=0, label=text)]
     if design["intervals"]:
         out += [

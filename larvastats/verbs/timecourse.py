@@ -178,6 +178,7 @@ def _analyse(
     if before and clock.onset is not None and clock.edges[-1] > clock.onset:
         own = np.array([before[a] for a in data.assays["assay"]])
         responses = c.response_table(data, usable, names, own, clock.onset, options)
+        more += c.response_notes(responses, options.alpha)
     times = data.times()["t"]
     n = len(times)
     values = data.assays[["assay", "genotype", "date"]].loc[np.repeat(data.assays.index, n)]
