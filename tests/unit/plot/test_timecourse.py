@@ -168,7 +168,8 @@ def densities(names=("C@E", "A@E")):
         rows, columns=["measure", "genotype", "comparison", "condition", "p_value"]
     )
     design = {"label": "head angle (rad)", "time_text": "off: before 45 s; on: 45–75 s",
-              "conditions": ["off", "on"], "unit": "rad", "spread": "sd", "level": 0.95}  # fmt: skip
+              "conditions": ["off", "on"], "unit": "rad", "spread": "sd",
+              "level": 0.95}  # fmt: skip
     return SimpleNamespace(table=pd.concat(parts), units=pd.concat(units), tests=tests,
                            design=design)  # fmt: skip
 
