@@ -101,13 +101,16 @@ def limits(
     x, date = pool.values[name], np.where(pool.is_line, -1, pool.date)
     days = np.unique(date[date >= 0])
     truth = np.array([x[date == d].mean(axis=0) for d in days])
+    size = int((date >= 0).sum()) / len(days)
     rng = np.random.default_rng([seed, dates, plates])
     whole, point, width = [], [], []
     for _ in range(reps):
         on = rng.choice(len(days), dates, replace=False)
         rows = np.concatenate([rng.choice(np.flatnonzero(date == days[d]), plates, replace=False)
                                for d in on])  # fmt: skip
-        mu = truth[on].mean(axis=0)
+        # plates of the pool are nearer to its mean than plates that might have been filmed
+        off = (truth[on].mean(axis=0) - x[rows].mean(axis=0)) / np.sqrt(1 - plates / size)
+        mu = x[rows].mean(axis=0) + off
         band = curve_band(x[rows], date[rows], share=name not in SERIES, draws=400, rng=rng)
         whole.append(((mu >= band.low) & (mu <= band.high)).all())
         point.append(((mu >= band.point_low) & (mu <= band.point_high)).mean())
@@ -128,7 +131,8 @@ def larva_limits(pool: Pool, plates: int, reps: int, seed: int) -> dict[str, flo
         y = pool.larvae[own]
         n = (~np.isnan(y)).sum(axis=0)
         half = 1.96 * np.nanstd(y, axis=0, ddof=1) / np.sqrt(n)
-        held = np.abs(np.nanmean(y, axis=0) - truth) <= half
+        off = (np.nanmean(y, axis=0) - truth) / np.sqrt(1 - plates / len(on))
+        held = np.abs(off) <= half
         whole.append(held.all())
         point.append(held.mean())
     return {"rate": np.mean(whole), "pointwise": np.mean(point)}

@@ -77,6 +77,9 @@ class Clock:
         Stimulus-on times on this clock, those within it.
     onset : float or None
         The first onset on this clock, after which a response may begin.
+    quiet : float
+        Seconds before the onset that make a baseline: ten, or half of the pause since the stimulus
+        before.
     text : str
     """
 
@@ -84,6 +87,7 @@ class Clock:
     onsets: tuple[float, ...]
     intervals: tuple[Interval, ...]
     onset: float | None
+    quiet: float
     text: str
 
 
@@ -147,7 +151,9 @@ def make_clock(
             f"onsets {chosen[0] + 1} to {chosen[-1] + 1}, averaged")  # fmt: skip
         text = f"{low:g} to {high:g} s from {which}, bins of {width:g} s"
     first_on = inside[0][0] if chosen is None and inside else (None if chosen is None else 0.0)
-    return Clock(edges, onsets, inside, first_on, text), notes
+    pauses = [(on[k][0] - on[k - 1][1]) / 2 for k in chosen or () if k > 0]
+    quiet = max(min([BEFORE, *pauses]), width)
+    return Clock(edges, onsets, inside, first_on, quiet, text), notes
 
 
 def _onsets(

@@ -17,7 +17,6 @@ from larvastats.protocol import Interval
 from larvastats.results import TimecourseResult
 from larvastats.verbs._open import Source, open_source
 from larvastats.verbs._response import (
-    BEFORE,
     Clock,
     Response,
     check_values,
@@ -114,7 +113,7 @@ def timecourse(
     place = source if not isinstance(source, Source) else source.ethogram
     values, measured = measure(place, setting, what, clock.edges, clock.onsets)
     check_values(values[rows], what, dict.fromkeys(names), clock)
-    before = _baseline(place, setting, what, clock, BEFORE if baseline is None else baseline)
+    before = _baseline(place, setting, what, clock, clock.quiet if baseline is None else baseline)
     if baseline is not None:
         if before is None:
             raise UsageError("baseline needs a stimulus, and time before it; leave it out.")
@@ -218,7 +217,7 @@ def _design(
         "bin": width,
         "edges": [float(clock.edges[0]), float(clock.edges[-1])],
         "baseline": baseline,
-        "baseline_text": f"{baseline or BEFORE:g} s before the onset",
+        "baseline_text": f"{baseline or clock.quiet:g} s before the onset",
         "time_text": clock.text,
         "unit_text": "assay, assays exchanged within dates" if dated else "assay",
         "limits_text": limits + (" (on these dates)" if dated else ""),

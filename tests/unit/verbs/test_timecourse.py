@@ -103,6 +103,7 @@ def test_onsets_are_zero_and_their_mean_can_be_taken(table):
     assert set(one.differences.loc[one.differences["differs"], "t"]) <= set(np.arange(0, 6, 0.25))
     puffs = timecourse(table, response="run", align="2-4", **OPTIONS)
     assert puffs.design["intervals"] == [[0.0, 1.0]] and puffs.design["edges"] == [-3.0, 4.0]
+    assert "1.5 s before the onset" in repr(puffs)  # half of the pause between puffs
     values = puffs.augment()
     part = table[(table["assay"] == "C0") & (table["state"] == "run")]
     seconds = sum(
