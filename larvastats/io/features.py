@@ -17,8 +17,8 @@ import pandas as pd
 from larvastats.errors import DataError, UsageError
 from larvastats.ethogram import Ethogram
 from larvastats.io import tidy, trx
-from larvastats.io.columns import read_parquet, with_identity
-from larvastats.io.delimited import read_delimited
+from larvastats.io.columns import with_identity
+from larvastats.io.frame_table import SAMPLE, column_names, read_columns
 from larvastats.io.paths import AssayIdentity, identify, walk_database
 from larvastats.io.store import is_store, store_rows
 from larvastats.io.tracks import Tracks
@@ -114,13 +114,13 @@ def feature_names(source: Any) -> tuple[str, ...]:
         return _numeric_columns(source)
     if not isinstance(source, str | Path):
         return ()
-    for path, identity in _files(source, None):
+    for path, _ in _files(source, None):
         if trx.sniff(path):
             fields = field_names(path)
             named = [f.name for f in FEATURES.values() if set(f.fields) & set(fields)]
             return tuple(named) or fields
         if tidy.sniff(path):
-            return _numeric_columns(_table(path, identity))
+            return _numeric_columns(read_columns(path, column_names(path), SAMPLE))
     return ()
 
 
@@ -132,7 +132,12 @@ def _all_tracks(source: Any, assays: Collection[str] | None, asked: Feature) -> 
             if trx.sniff(path):
                 yield from read_series_tracks(path, asked.fields, identity=identity)
             elif tidy.sniff(path):
-                yield from _frames(_table(path, identity), asked, assays, str(path))
+                columns = ("assay", "larva", "t", asked.name, *asked.fields)
+                table = read_columns(path, columns)
+                known = identity or identify(path)
+                if known is not None:
+                    table = with_identity(table, known)
+                yield from _frames(table, asked, assays, str(path))
     elif not isinstance(source, Ethogram):
         yield from source
 
@@ -157,12 +162,6 @@ def _files(
         identity = identify(path, root if root.is_dir() else None)
         if identity is None or assays is None or identity.assay in assays:
             yield path, identity
-
-
-def _table(path: Path, identity: AssayIdentity | None) -> pd.DataFrame:
-    table = read_parquet(path) if tidy.is_parquet(path) else read_delimited(path)
-    identity = identity or identify(path)
-    return table if identity is None else with_identity(table, identity)
 
 
 def _numeric_columns(table: pd.DataFrame) -> tuple[str, ...]:

@@ -62,6 +62,20 @@ def test_files_give_what_the_table_gives(table, tmp_path, ending):
     assert feature_names(path) == ("length", "strange")
 
 
+@pytest.mark.parametrize(("sep", "decimal"), [(";", ","), ("\t", "."), ("|", ".")])
+def test_tables_as_people_write_them(table, tmp_path, sep, decimal):
+    path = tmp_path / "frames.csv.gz"
+    table.to_csv(path, index=False, sep=sep, decimal=decimal, encoding="utf-8-sig")
+    one, two = (list(open_tracks(source, None, "length")) for source in (path, table))
+    np.testing.assert_allclose(one[1].features["length"], two[1].features["length"])
+    assert feature_names(path) == ("length", "strange")
+    plain = tmp_path / "excel.csv"
+    text = table.to_csv(index=False, sep=";")
+    plain.write_text(f"sep=;\n{text}", encoding="utf-8")
+    three = list(open_tracks(plain, {"two"}, "length"))
+    np.testing.assert_allclose(three[0].t, two[1].t)
+
+
 def test_any_column_of_numbers_is_a_feature_without_a_unit(table):
     one = next(iter(open_tracks(table, None, "strange")))
     assert one.units["strange"] == "" and feature("head_angle").unit == "rad"
