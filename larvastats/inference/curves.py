@@ -31,8 +31,12 @@ PRIOR_DF = 8.0
 With 4, 8 or 12 the bands of simulated plates cover alike; 8 gives the shortest that keep .95.
 """
 
-SMOOTH = 10
-"""Bins on either side over which the shared variance of a continuous feature is averaged."""
+SMOOTH = 60
+"""Bins on either side over which the shared variance of a continuous feature is averaged.
+
+Fewer follow the chance of eight assays: with 10 (of half a second) the limits of simulated speeds
+hold .86 to .93 of the curves instead of .95, with 2 only .69.
+"""
 
 FEW = 5.0
 """Effective number of occurrences below which the variance of a bin says little."""
