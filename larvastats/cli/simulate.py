@@ -52,8 +52,12 @@ Effects = Annotated[
     ),
 ]
 Format = Annotated[
-    Literal["tidy", "trx"],
-    _option("--format", "One tidy table, or a database directory of trx.mat files."),
+    Literal["tidy", "trx", "frames"],
+    _option(
+        "--format",
+        "One tidy table of bouts; a database directory of trx.mat files; or one "
+        "tidy table of frames. Frames also have length, speed and head angle.",
+    ),
 ]
 
 

@@ -7,7 +7,7 @@ import csv
 import io
 import re
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import IO
@@ -155,12 +155,17 @@ def _split(line: str, delimiter: str) -> list[str]:
 
 
 def read_pieces(
-    path: AnyPath, layout: Layout, dropped: Collection[str] = (), size: int = PIECE
+    path: AnyPath,
+    layout: Layout,
+    dropped: Collection[str] = (),
+    size: int = PIECE,
+    *,
+    numbers: Collection[str] = (),
 ) -> Iterator[pa.Table]:
     """Read the rows of a delimited text file, whose columns have different names, in pieces.
 
-    Columns of times come as float64, all others as dictionaries of text; rows without any value are
-    left out. Two threads parse ahead, so that four or five pieces are in memory.
+    Columns of times and of numbers come as float64, all others as dictionaries of text; rows
+    without any value are left out. Two threads parse ahead: four or five pieces are in memory.
 
     Parameters
     ----------
@@ -170,6 +175,8 @@ def read_pieces(
         Columns that need not come; may grow while pieces are read.
     size : int
         Bytes to read at a time.
+    numbers : collection of str
+        Further columns of numbers; an empty cell of theirs is a missing one.
 
     Raises
     ------
@@ -179,23 +186,28 @@ def read_pieces(
         The file cannot be read, is not UTF-8, or has rows that do not fit its header or are too
         long.
     NoTimeError
-        A time is no number.
+        A time is no number, or a cell of `numbers` is none.
     """
-    yield from _read(path, layout, dropped, size, pa.float64())
+    types = dict.fromkeys((*TIMES, *numbers), pa.float64())
+    yield from _read(path, layout, dropped, size, types)
 
 
 def _read(
-    path: AnyPath, layout: Layout, dropped: Collection[str], size: int, times: pa.DataType
+    path: AnyPath,
+    layout: Layout,
+    dropped: Collection[str],
+    size: int,
+    kinds: Mapping[str, pa.DataType],
 ) -> Iterator[pa.Table]:
     def parse(text: bytes, position: int) -> pa.Table:
         try:
             text.isascii() or text.decode()
         except UnicodeDecodeError as error:
             raise not_utf8(path, error, position) from error
-        table = _arrow(path, layout, text, times, dropped)
+        table = _arrow(path, layout, text, kinds, dropped)
         blank = _blank_rows(table)
         if blank.any() and table.num_columns < sum(map(bool, layout.names)):
-            table = _arrow(path, layout, text, times, ())  # the dropped cells may not be blank
+            table = _arrow(path, layout, text, kinds, ())  # the dropped cells may not be blank
             blank = _blank_rows(table)
         return table.filter(pa.array(~blank)) if blank.any() else table
 
@@ -250,9 +262,16 @@ def _in_turn(
 
 
 def _arrow(
-    path: AnyPath, layout: Layout, text: bytes, times: pa.DataType, dropped: Collection[str]
+    path: AnyPath,
+    layout: Layout,
+    text: bytes,
+    kinds: Mapping[str, pa.DataType],
+    dropped: Collection[str],
 ) -> pa.Table:
-    """Run the parser once; unnamed columns (an index, a trailing separator) are left out."""
+    """Run the parser once; unnamed columns (an index, a trailing separator) are left out.
+
+    Columns that `kinds` does not name come as dictionaries of text.
+    """
     wrong: list[arrow_csv.InvalidRow] = []
 
     def keep_wrong(row: arrow_csv.InvalidRow) -> str:
@@ -262,7 +281,7 @@ def _arrow(
     # names that no table has, for columns without one
     names = [name or f"\0{position}" for position, name in enumerate(layout.names)]
     wanted = [name for name in layout.names if name and name not in dropped]
-    types = {name: times if name in TIMES else _LEVELS for name in wanted}
+    types = {name: kinds.get(name, _LEVELS) for name in wanted}
     if text.startswith(codecs.BOM_UTF8):
         text = b"\n" + text  # a cell that begins so; only the file's own mark is none
     try:
@@ -354,7 +373,7 @@ def no_time(path: AnyPath, layout: Layout, size: int = PIECE) -> DataError:
     names = [name for name in layout.names if name in TIMES]
     bad, firsts = dict.fromkeys(names, 0), dict[str, tuple[object, int]]()
     rows = 0
-    for table in _read(path, layout, (), size, _LEVELS):
+    for table in _read(path, layout, (), size, {}):
         for name in names:
             cells = table[name].combine_chunks()
             # what is a number under either decimal mark is not what to complain about

@@ -207,7 +207,7 @@ def read_centroid(larvae: Larvae) -> NDArray[np.float64] | None:
 
 
 def read_features(
-    larvae: Larvae, taken: Collection[str]
+    larvae: Larvae, taken: Collection[str], wanted: Collection[str] | None = None
 ) -> tuple[dict[str, NDArray[np.float64]], dict[str, str], tuple[str, ...]]:
     """Read every further series of numbers that is as long as the recording.
 
@@ -216,6 +216,8 @@ def read_features(
     larvae : Larvae
     taken : collection of str
         Fields that are read as something else.
+    wanted : collection of str, optional
+        Only these, as far as the file has them.
 
     Returns
     -------
@@ -233,7 +235,8 @@ def read_features(
     """
     features: dict[str, NDArray[np.float64]] = {}
     notes = []
-    for name in sorted(set(larvae.struct.group) - _NO_FEATURES - set(taken)):
+    there = set(larvae.struct.group) - _NO_FEATURES - set(taken)
+    for name in sorted(there if wanted is None else there & set(wanted)):
         known = _KINEMATIC.fullmatch(name) is not None
         if not known and not _is_series(larvae, name):
             continue

@@ -14,6 +14,8 @@ An example::
   targets of `from` are rescaled.
 - ``dwell`` multiplies the mean time spent in `from` by `delta`.
 - ``habituation`` multiplies by `delta` the time constants with which the responses wane.
+- ``spread`` multiplies by `delta` the scatter of the head angle about its mean, which stays; it
+  changes no action.
 
 Each acts in its `window` (``during`` by default), on top of the effects listed before it.
 """
@@ -32,8 +34,8 @@ from larvastats.errors import UsageError
 from larvastats.protocol import Protocol, Window, windows
 from larvastats.simulate.states import ScreenModel
 
-KINDS = ("transition", "dwell", "habituation")
-_NEEDS = {"transition": ("from", "to"), "dwell": ("from",), "habituation": ()}
+KINDS = ("transition", "dwell", "habituation", "spread")
+_NEEDS = {"transition": ("from", "to"), "dwell": ("from",), "habituation": (), "spread": ()}
 _KEYS = ("line", "kind", "from", "to", "window", "delta")
 
 
@@ -44,7 +46,7 @@ class Effect:
     Attributes
     ----------
     line : str
-    kind : {'transition', 'dwell', 'habituation'}
+    kind : {'transition', 'dwell', 'habituation', 'spread'}
     delta : float
         Added to a probability (``transition``) or a factor (the others).
     from_state, to_state : str or None
@@ -230,6 +232,7 @@ _STRONG_LIGHT: tuple[tuple[Any, ...], ...] = (
     ("dwell", 0.35, "run"),
     ("dwell", 2.2, "cast"),
     ("dwell", 2.5, "stop"),
+    ("spread", 1.5),
 )
 
 # Line k takes entry k of the list, again from the start after the last; () is a null line.
@@ -248,7 +251,7 @@ _LIGHT_CYCLE: tuple[tuple[tuple[Any, ...], ...], ...] = (
     (("transition", 0.08, "run", "stop"),),
 )
 _AIRPUFF_CYCLE: tuple[tuple[tuple[Any, ...], ...], ...] = (
-    (("transition", 0.20, "run", "hunch"), ("transition", 0.15, "cast", "hunch")),
+    (("transition", 0.20, "run", "hunch"), ("transition", 0.15, "cast", "hunch"), ("spread", 1.5)),
     (("transition", -0.10, "run", "hunch", "during_1"),),
     (),
     (("transition", 0.15, "cast", "back"),),

@@ -117,12 +117,14 @@ def _dates(ethogram: Ethogram) -> pd.DataFrame:
 
 
 def _totals(ethogram: Ethogram) -> dict[str, Any]:
+    n = len(ethogram.assays)
     return {
-        "n_assays": len(ethogram.assays),
+        "n_assays": n,
         "n_larvae": len(ethogram.larvae),
         "n_bouts": ethogram.n_bouts,
         "hours": float(np.sum(ethogram.t_stop - ethogram.t_start)) / 3600,
         "states": list(ethogram.states),
+        "n_unlabelled": int((np.bincount(ethogram.assay_index, minlength=n) == 0).sum()),
     }
 
 
@@ -136,7 +138,6 @@ def _shapes(source: Any, ethogram: Ethogram) -> dict[str, Any]:
     tracked = [row for row in good if row["n_frames"] is not None]
     return {
         "n_failed": len({row["source"] for row in rows if row["status"] != OK}),
-        "n_unlabelled": sum(not row["states"] for row in good),
         "n_frames": sum(row["n_frames"] for row in tracked),
         "n_bad_frames": sum(row["n_bad_frames"] for row in tracked),
         "features": sorted({name for row in good for name in row["features"] or ()}),

@@ -60,8 +60,10 @@ def simulate(
         ``[[effect]]`` tables, see :mod:`larvastats.simulate.effects`. By default a built-in set
         for the kind of stimulus, in which about half of the lines are null; an empty iterable
         makes every line null.
-    format : {'tidy', 'trx'}
-        ``bouts.parquet``, or a database directory of trx.mat files with frames every 0.1 s.
+    format : {'tidy', 'trx', 'frames'}
+        ``bouts.parquet``; a database directory of trx.mat files with frames every 0.1 s; or
+        ``frames.parquet``, a tidy table of such frames. Frames also have length (mm), speed (mm/s)
+        and head angle (rad), see :mod:`larvastats.simulate.series`.
     seed : int
         From 0 on; the same seed gives the same recordings.
     dates : int
@@ -77,7 +79,7 @@ def simulate(
     Returns
     -------
     pathlib.Path
-        The directory: ``bouts.parquet`` or the database, and ``truth.json``.
+        The directory: ``bouts.parquet``, ``frames.parquet`` or the database, and ``truth.json``.
 
     Raises
     ------
