@@ -26,16 +26,6 @@ def _option(flag: str, panel: str, text: str, **more: Any) -> Any:
     return typer.Option(flag, rich_help_panel=panel, help=text, **more)
 
 
-Genotypes = Annotated[
-    str | None,
-    _option("--genotypes", o.DATA, "Genotypes or lines, beside their control; by default all.",
-            metavar="A,B,…"),
-]  # fmt: skip
-Response = Annotated[
-    str,
-    _option("--response", SHOW, "An action, such as run: the share of time spent in it. Or a "
-            "feature of larvae: length, speed, head_angle, or the name of a column or series."),
-]  # fmt: skip
 Align = Annotated[
     str,
     _option("--align", SHOW, "Zero of time: start of the recording, the K-th onset of a stimulus, "
@@ -93,7 +83,7 @@ Mixed = Annotated[
 def timecourse(
     source: o.Source = None,
     protocol: o.Protocol = None,
-    genotypes: Genotypes = None,
+    genotypes: o.Genotypes = None,
     control: o.Control = None,
     gap: o.Gap = None,
     exclude: o.Exclude = None,
@@ -102,7 +92,7 @@ def timecourse(
     min_bout: o.MinBout = 0.0,
     fps: o.Fps = None,
     px_per_mm: o.PxPerMm = None,
-    response: Response = "run",
+    response: o.Response = "run",
     align: Align = "start",
     bin: Bin = 0.5,
     span: Span = None,

@@ -100,7 +100,7 @@ def _title(result: HasCurves) -> str:
         "pulses": "over repeated pulses",
         "berne": "within and between pulses",
     }[d["kind"]]
-    return f"Habituation of {d['response']} {what}"
+    return f"Habituation of {d['label']} {what}"
 
 
 def _below(result: HasCurves, hidden: int) -> list[str]:
@@ -114,7 +114,9 @@ def _below(result: HasCurves, hidden: int) -> list[str]:
 
 
 def _response(design: Mapping[str, Any]) -> str:
-    names = {"time": "share of larvae", "ever": "larvae that do it", "mean": "mean"}
+    unit = design.get("response_unit")
+    mean = f"{design['label']} ({unit})" if unit else str(design["label"])
+    names = {"time": "share of larvae", "ever": "larvae that do it", "mean": mean}
     return names[design["measure"]]
 
 

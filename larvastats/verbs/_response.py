@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from larvastats.errors import DataError, UsageError
 from larvastats.features import FeatureBins, bin_feature
+from larvastats.inference.options import name_list
 from larvastats.inference.setting import Setting, find_controls, find_genotype
 from larvastats.io.features import feature, open_tracks
 from larvastats.io.store import is_store, store_tracks
@@ -159,8 +160,7 @@ def choose_genotypes(
     if genotypes is None:
         names = known
     else:
-        listed = genotypes.split(",") if isinstance(genotypes, str) else list(genotypes)
-        names = list(dict.fromkeys(find_genotype(assays, n.strip()) for n in listed))
+        names = list(dict.fromkeys(find_genotype(assays, n) for n in name_list(genotypes)))
     try:
         controls = find_controls(assays, control)
     except UsageError:
