@@ -159,10 +159,14 @@ def feature_names(source: Any, options: Options | None = None) -> tuple[str, ...
 def _unknown(name: str, known: Sequence[str], actions: Sequence[str]) -> str:
     near = get_close_matches(name, [*known, *actions], n=3, cutoff=0.6)
     hint = f" (did you mean {' or '.join(near)}?)" if near else ""
-    shown = ", ".join(known[:MAX_SHOWN]) + (", …" if len(known) > MAX_SHOWN else "")
-    there = f"it has {shown}" if known else "it has actions only, and no series of numbers"
-    also = f"; its actions are {', '.join(actions[:MAX_SHOWN])}" if actions else ""
-    return f"the source has no feature {name!r}{hint}; {there}{also}."
+    what = "action or feature" if actions else "feature"
+    listed = ", ".join(actions[:MAX_SHOWN])
+    if known:
+        there = ", ".join(known[:MAX_SHOWN]) + (", …" if len(known) > MAX_SHOWN else "")
+        there += f"; its actions are {listed}" if actions else ""
+    else:
+        there = f"actions only{': ' if actions else ''}{listed}"
+    return f"the source has no {what} {name!r}{hint}; it has {there}."
 
 
 def _all_tracks(

@@ -103,7 +103,7 @@ def plot_overlay(result: HasCurves) -> Figure:
     title, below = _heading(design, width, len(names) - len(shown))
     top = style.heading_height(title, below) + 0.15
     strips = len(tested) * (STRIP + STRIP_GAP) + 0.12 if tested else 0.0
-    keys = 0.165 * len(shown) + 0.3
+    keys = 0.165 * len(shown) + 0.38
     figure = style.new_figure(width, top + high + strips + 0.55 + keys)
     style.heading(figure, title, below, LEFT)
     axes = style.axes_at(figure, LEFT, top, wide, high)
@@ -127,6 +127,8 @@ def _heading(design: Mapping[str, Any], width: float, hidden: int) -> tuple[list
     room = width - LEFT - 0.2
     title = style.wrap(_capital(str(design["label"])) + " over time", room, 12, "bold")
     texts = [str(design["stimuli"]) if design.get("intervals") else "no stimulus in these times"]
+    if str(design["align"]) != "start":
+        texts.append(str(design["time_text"]))
     if design.get("method"):
         texts.append(str(design["method_text"]))
     below = [line for text in texts for line in style.wrap(text, room, 9)]
@@ -260,7 +262,7 @@ def _strips(
 def _legend(figure: Figure, handles: Sequence[Any], split: int = 0) -> None:
     """Place the keys in the bottom margin: all in a row, or curves above and marks in a row."""
     width, height = figure.get_size_inches()
-    anchor = (LEFT / width, 0.06 / height)
+    anchor = (LEFT / width, 0.12 / height)
     rows = [(handles[split:], 0.0)]
     if split:
         rows.append((handles[:split], 0.26))

@@ -187,9 +187,10 @@ def check_values(values: Array, response: Response, names: Mapping[str, Any], cl
     low, high = clock.edges[0], clock.edges[-1]
     seen = values[~np.isnan(values)]
     if not len(seen):
+        what = "is tracked" if response.is_action else f"has a value of {response.name}"
         raise DataError(
-            f"no larva of {', '.join(list(names)[:4])} is tracked from {low:g} to {high:g} s; "
-            "choose another --span or --align."
+            f"no larva of {', '.join(list(names)[:4])} {what} from {low:g} to {high:g} s; choose "
+            f"another --span or --align{'' if response.is_action else ', or another --response'}."
         )
     if response.is_action and not seen.any():
         raise DataError(

@@ -190,6 +190,11 @@ def _measurable(
         return ActionResponse(setting.ethogram, what.name, measure), {"label": what.name}
     ends = [plan.start, plan.stop, *([] if plan.before is None else [np.array(plan.before)])]
     bins = measure_feature(opened, setting, what, np.unique(np.concatenate(ends)))
+    if not bins.n.any():
+        raise DataError(
+            f"no larva has a value of {what.name} during the stimulus or before it; name another "
+            "feature."
+        )
     mean = np.where(bins.n > 0, bins.mean, 0.0)
     label = {"label": what.title, "response_unit": bins.unit}
     return BinnedResponse(what.name, mean, bins.n, bins.edges), label

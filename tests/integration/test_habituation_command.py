@@ -49,6 +49,19 @@ def test_json_alone(cli, puffs):
     assert [row["line"] for row in run.json["tidy"]] == ["plain", "FCF_attP2_1500062"]
 
 
+def test_length_by_one_command(cli, tmp_path):
+    from larvastats.verbs.simulate import simulate
+
+    place, out = tmp_path / "puffs", tmp_path / "out"
+    simulate(place, protocol="airpuff", lines=1, assays_per_line=3, dates=1, larvae=10,
+             control_assays_per_date=3, format="trx")  # fmt: skip
+    run = cli("habituation", place, "--response", "length", "--out", out, "--resamples", 99)
+    assert run.code == 0, run.err
+    assert "Recovery of larva length" in run.out and "tau.png" in run.out
+    table = pd.read_csv(out / "habituation.csv")
+    assert table["initial"].between(3, 5).all() and set(table["response"]) == {"length"}
+
+
 def test_the_built_in_example(cli):
     run = cli("habituation", "--resamples", 99)
     assert run.code == 0, run.err
@@ -58,7 +71,7 @@ def test_the_built_in_example(cli):
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (("--response", "jump"), 2, "no feature 'jump'"),
+        (("--response", "jump"), 2, "no action or feature 'jump'"),
         (("--stimulus", 99), 2, "no stimulus 99; this protocol has 11"),
         (("--kind", "pulses", "--stimulus", 1), 2, "needs a train of 4 pulses"),
         (("--window", "190:300"), 1, "the recordings run from 0 to"),

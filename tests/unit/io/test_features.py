@@ -91,7 +91,11 @@ def test_a_missing_feature_is_named_with_those_there_are(table, tmp_path):
         list(open_tracks(table, None, "speed"))
     with pytest.raises(UsageError, match=r"no feature 'lenght' \(did you mean length\?\); it has"):
         list(open_tracks(table, None, "lenght"))
-    with pytest.raises(UsageError, match=r"'rum' \(did you mean run\?\); .*actions are run, cast"):
+    with pytest.raises(
+        UsageError,
+        match=r"no action or feature 'rum' \(did you mean run\?\); "
+        "it has length, strange; its actions are run, cast",
+    ):
         list(open_tracks(table, None, "rum", actions=("run", "cast")))
     bouts = pd.DataFrame({"assay": ["a"], "line": "A", "larva": "1", "state": "run",
                           "t_start": 0.0, "t_stop": 1.0})  # fmt: skip

@@ -118,7 +118,7 @@ def test_one_assay_is_in_no_test():
     [
         ({"protocol": "paired#n#n#n"}, {}, UsageError, "no off and on to compare"),
         ({}, {"response": "run"}, UsageError, "is an action, which a larva does or does not"),
-        ({}, {"response": "width"}, UsageError, "no feature 'width'; it has head_angle"),
+        ({}, {"response": "width"}, UsageError, "no action or feature 'width'; it has head_angle"),
         ({}, {"spread": "iqr"}, UsageError, "spread must be sd or mad"),
         ({}, {"on": "each"}, UsageError, "is many windows"),
         ({"head_angle": 0.2}, {}, DataError, "is constant within every assay"),

@@ -177,6 +177,62 @@ def test_features_are_responses_too(table, rows):
         habituation(ethogram, response=few)
 
 
+def shortening(lines, end=50.0):
+    """Frames of larvae that shorten by 0.4 mm at 20 s and stretch again, each line at its pace."""
+    rng = np.random.default_rng(6)
+    t = np.arange(0, end, 0.25)
+    parts = []
+    for line, tau in lines.items():
+        for plate in range(6):
+            size, pace = rng.normal(4, 0.1), tau * np.exp(rng.normal(0, 0.05))
+            for larva in range(8):
+                length = size + rng.normal(0, 0.3) + rng.normal(0, 0.03, len(t))
+                length -= np.where(t >= 20, 0.4 * np.exp(-(t - 20) / pace), 0.0)
+                parts.append(pd.DataFrame({"assay": f"{line}{plate}", "line": line, "t": t,
+                                           "larva": str(larva), "length": length}))  # fmt: skip
+    return pd.concat(parts, ignore_index=True).assign(
+        state="run", protocol="r_LED100_20s1x30s0s#n#n#n"
+    )
+
+
+def test_a_feature_of_the_frames_is_a_response(tmp_path):
+    data = shortening({"C": 4.0, "same": 4.0, "slow": 12.0})
+    result = habituation(data, response="length", control="C", resamples=199)
+    rows = result.table.set_index("line")
+    assert rows.loc["C", "tau"] == pytest.approx(4, rel=0.15)
+    assert rows.loc["slow", "tau_low"] < 12 < rows.loc["slow", "tau_high"]
+    assert rows.loc["slow", "q_value"] <= 0.05 < rows.loc["same", "q_value"]
+    assert rows.loc["C", "baseline"] == pytest.approx(4, abs=0.2)
+    assert rows.loc["C", "response"] == "length" and (rows["direction"] == "habituation").all()
+    assert result.design["response_unit"] == "mm"
+    text = repr(result)
+    assert "Recovery of larva length" in text and "mean of larva length over frames, mm" in text
+    figure = result.plot()
+    assert figure.axes[0].get_ylabel() == "larva length (mm)"
+    frames = tmp_path / "frames.csv"
+    data.to_csv(frames, index=False)
+    again = habituation(frames, response="length", control="C", resamples=199).table
+    pd.testing.assert_frame_equal(again, result.table, rtol=1e-6)
+
+
+def test_what_is_no_response_of_frames_is_a_sentence():
+    data = shortening({"C": 4.0}).query("assay < 'C2'")
+    for change, options, error, words in [
+        ({}, {"response": "lenght"}, UsageError, r"no action or feature 'lenght' \(did you mean"),
+        ({}, {"measure": "ever"}, UsageError, "measure 'ever' is about actions"),
+        ({"length": np.nan}, {}, DataError, "no larva has a value of length"),
+        ({"length": 4.0}, {}, DataError, "the response is constant"),
+    ]:
+        with pytest.raises(error, match=words) as caught:
+            habituation(data.assign(**change), **({"response": "length"} | options))
+        assert "\n" not in str(caught.value)
+
+
+def test_measures_of_actions_are_checked(table):
+    with pytest.raises(UsageError, match="measure must be time or ever, but is 'often'"):
+        habituation(table, response="roll", measure="often")
+
+
 # -- how it is asked -------------------------------------------------------------------------------
 
 
@@ -293,7 +349,7 @@ def test_files(result, tmp_path):
     [
         ({"protocol": "n#n#n#n"}, {}, UsageError, "no stimulus with times"),
         ({"protocol": "r_LED100_20s1x300s0s#n#n#n"}, {}, DataError, "run from 0 to 60 s"),
-        ({}, {"response": "jump"}, UsageError, "no feature 'jump'"),
+        ({}, {"response": "jump"}, UsageError, "no action or feature 'jump'"),
         ({}, {"null": "t"}, UsageError, "null must be one of wild, F, auto"),
         ({}, {"alpha": 0}, UsageError, "alpha must lie between"),
         ({}, {"correction": "holm"}, UsageError, "correction must be one of"),

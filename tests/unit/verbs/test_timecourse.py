@@ -114,6 +114,23 @@ def test_onsets_are_zero_and_their_mean_can_be_taken(table):
     assert found == pytest.approx(seconds / (3 * 4 * 0.5))
 
 
+@pytest.mark.parametrize(("k", "onset"), [(1, 10.0), (2, 20.0), (3, 24.0), (4, 28.0)])
+@pytest.mark.parametrize("response", ["run", "length"])
+def test_every_stimulus_can_be_the_zero_of_time(k, onset, response):
+    """The same bins of the same recording, by another clock; bands hold their means."""
+    data = frames()
+    plain = timecourse(data, response=response, **OPTIONS).augment()
+    aligned = timecourse(data, response=response, align=k, **OPTIONS)
+    own = aligned.augment().assign(t=lambda v: (v["t"] + onset).round(6))
+    both = own.merge(plain.assign(t=plain["t"].round(6)), on=["assay", "t"], suffixes=("", "_2"))
+    assert len(both) == len(own) > 0
+    np.testing.assert_allclose(both["value"], both["value_2"], atol=1e-9)
+    assert aligned.design["intervals"] == [[0.0, 5.0 if k == 1 else 1.0]]
+    table = aligned.tidy().dropna()
+    assert (table["low"] <= table["mean"]).all() and (table["mean"] <= table["high"]).all()
+    assert f"from onset {k}" in aligned.design["time_text"]
+
+
 def test_features_are_followed_and_a_baseline_takes_out_size():
     data = frames()
     plain = timecourse(data, response="length", **OPTIONS)
@@ -233,6 +250,11 @@ def test_a_constant_response_is_refused():
         timecourse(bouts(stopping=()).assign(state="run"), response="run", **OPTIONS)
 
 
+def test_a_feature_without_a_value_is_a_sentence():
+    with pytest.raises(DataError, match="has a value of length from 0 to 32 s"):
+        timecourse(frames().assign(length=np.nan), response="length", **OPTIONS)
+
+
 def test_bins_without_frames_are_blank_and_said():
     data = frames()
     data = data[~((data["assay"] == "C1") & data["t"].between(3.0, 3.95))]
@@ -254,7 +276,7 @@ def test_an_assay_cut_short_is_left_out():
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"response": "fly"}, r"no feature 'fly'"),
+        ({"response": "fly"}, r"no action or feature 'fly'"),
         ({"response": "p(fly)"}, r"no action 'fly'; the source has run, stop, roll"),
         ({"bin": 0}, "bin must be a positive number"),
         ({"bin": 1e-4}, "has 320000 bins"),
