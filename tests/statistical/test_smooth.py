@@ -123,6 +123,14 @@ def at_most(values, level=0.05):
     return (np.array(values) <= level + 1e-12).sum() <= stats.binom.ppf(0.99, len(values), level)
 
 
+TOLERATED = 0.075
+"""Size that the tests may have at .05: a course is relabelled after its level has been fitted.
+
+In 700 experiments each, seed 4711, the designs below had .027 to .056 for the level, .033 to .071
+for the course (.071 with 4 plates against 8 of 6 to 30 larvae), .014 to .047 by F.
+"""
+
+
 def sizes_of(n, seed, *design, **more):
     """p-values of both questions under a null, by relabelling and by F."""
     out = {}
@@ -217,4 +225,5 @@ def test_levels_over_many_nulls(design, more):
     for (term, kind), p in found.items():
         if more.get("level") and term == LEVEL:
             continue
-        assert share(p) <= 0.085, (term, kind, share(p))
+        rejected = (np.array(p) <= 0.05 + 1e-12).sum()
+        assert rejected <= stats.binom.ppf(0.999, len(p), TOLERATED), (term, kind, share(p))
