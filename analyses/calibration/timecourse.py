@@ -27,11 +27,11 @@ from scipy import stats
 from scipy.signal import lfilter
 
 from larvastats.features import bin_feature
-from larvastats.inference.curves import curve_band
-from larvastats.inference.curvetest import compare_curves
-from larvastats.inference.design import make_design
-from larvastats.inference.scalars import compare_values
-from larvastats.inference.setting import larvae_as_units
+from larvastats.inference.curves.bands import curve_band
+from larvastats.inference.curves.comparison import compare_curves
+from larvastats.inference.curves.scalars import compare_values
+from larvastats.inference.design.blocks import make_design
+from larvastats.inference.design.setting import larvae_as_units
 from larvastats.io.paths import AssayIdentity
 from larvastats.io.tracks import Tracks
 from larvastats.markov.occupancy import action_bins

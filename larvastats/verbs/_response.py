@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from larvastats.errors import DataError, UsageError
 from larvastats.features import FeatureBins, bin_feature
+from larvastats.inference.design.setting import Setting, find_controls, find_genotype
 from larvastats.inference.options import name_list
-from larvastats.inference.setting import Setting, find_controls, find_genotype
 from larvastats.io.features import feature, open_tracks
 from larvastats.io.store import is_store, store_tracks
 from larvastats.io.tracks import Tracks

@@ -13,12 +13,12 @@ from statsmodels.stats.multitest import multipletests
 
 from larvastats.errors import DataError, UsageError
 from larvastats.features import FeatureHistogram, histogram_feature
-from larvastats.inference.curves import curve_band
-from larvastats.inference.design import make_design
-from larvastats.inference.mixed import fit_mixed, parse_mixed
-from larvastats.inference.resampling import seeded
-from larvastats.inference.scalars import ScalarTest, change_of_values, compare_values
-from larvastats.inference.setting import Setting, make_setting
+from larvastats.inference.curves.bands import curve_band
+from larvastats.inference.curves.mixed import fit_mixed, parse_mixed
+from larvastats.inference.curves.scalars import ScalarTest, change_of_values, compare_values
+from larvastats.inference.design.blocks import make_design
+from larvastats.inference.design.setting import Setting, make_setting
+from larvastats.inference.relabelling.resampling import seeded
 from larvastats.protocol import Protocol, Window, windows
 from larvastats.results import DistributionResult
 from larvastats.verbs._open import Source
@@ -78,7 +78,8 @@ def distribution(
     spread : {'sd', 'mad'}
         Standard deviation, or median absolute deviation from the median.
     mixed : str, optional
-        Formula of a mixed model of the larvae's means, see :mod:`larvastats.inference.mixed`.
+        Formula of a mixed model of the larvae's means, see
+        :mod:`larvastats.inference.curves.mixed`.
     alpha, level : float
     resamples, bootstrap : int
     **load

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from larvastats.errors import DataError, UsageError
+from larvastats.inference.design.setting import Setting, make_setting
 from larvastats.inference.habituation import rows
 from larvastats.inference.habituation.curves import make_curves
 from larvastats.inference.habituation.measured import (
@@ -25,7 +26,6 @@ from larvastats.inference.habituation.response import MEASURES, ActionResponse, 
 from larvastats.inference.habituation.response import Response as Measurable
 from larvastats.inference.habituation.study import LEAST_DATES, Choices
 from larvastats.inference.options import CORRECTION_TEXT
-from larvastats.inference.setting import Setting, make_setting
 from larvastats.results.habituation import HabituationResult
 from larvastats.verbs._open import Source, open_source
 from larvastats.verbs._response import Response, measure_feature, open_response

@@ -10,8 +10,8 @@ import pandas as pd
 
 from larvastats.errors import UsageError
 from larvastats.ethogram import Ethogram
-from larvastats.inference.design import make_design, p_floor
-from larvastats.inference.setting import find_controls, make_setting
+from larvastats.inference.design.blocks import make_design, p_floor
+from larvastats.inference.design.setting import find_controls, make_setting
 from larvastats.io.store import is_store, store_rows
 from larvastats.io.store_index import OK
 from larvastats.protocol import canonical_protocol, parse_protocol

@@ -10,9 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from larvastats.errors import UsageError
-from larvastats.inference import curve_tables as c
-from larvastats.inference.curvetest import METHODS
-from larvastats.inference.setting import Setting, make_setting
+from larvastats.inference.curves import tables as c
+from larvastats.inference.curves.comparison import METHODS
+from larvastats.inference.design.setting import Setting, make_setting
 from larvastats.protocol import Interval
 from larvastats.results import TimecourseResult
 from larvastats.verbs._clock import Clock, make_clock

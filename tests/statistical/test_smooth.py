@@ -15,10 +15,10 @@ from scipy import stats
 
 from larvastats import predict, transition_model
 from larvastats.ethogram import Ethogram
-from larvastats.inference import course_layout
-from larvastats.inference.courses import COURSE, LEVEL, test_course
-from larvastats.inference.plans import Budget
-from larvastats.inference.setting import make_setting
+from larvastats.inference.design.setting import make_setting
+from larvastats.inference.relabelling.plans import Budget
+from larvastats.inference.transitions import layout
+from larvastats.inference.transitions.courses import COURSE, LEVEL, test_course
 from larvastats.markov.formula import read_formula
 from larvastats.markov.smooth import count_jumps
 from larvastats.protocol import Window
@@ -91,10 +91,10 @@ def simulate(rng, sizes, larvae=(10, 10), bouts=20, level=0.0, dates=1):
 def score_tests(ethogram, resamples=399):
     """Score tests of all origins together, without fitting the bands."""
     setting = make_setting(ethogram, protocol=None)
-    right, variables = read_formula(FORMULA, course_layout.known_variables(setting))
+    right, variables = read_formula(FORMULA, layout.known_variables(setting))
     jumps = count_jumps(ethogram, Window("whole", ((0, SPAN),)), 0.5)
-    names = course_layout.levels(setting, "control")
-    origins, _ = course_layout.origins(setting, jumps, right, variables, FORMULA, names)
+    names = layout.levels(setting, "control")
+    origins, _ = layout.origins(setting, jumps, right, variables, FORMULA, names)
     rows = setting.rows("line"), setting.rows("control")
     budget = Budget(resamples, 0, resamples)
     return [run_test(origins, rows, ("line", "control"), setting.dates, term, 1.0, budget)

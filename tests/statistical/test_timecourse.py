@@ -13,11 +13,11 @@ import pytest
 from scipy import stats
 from scipy.signal import lfilter
 
-from larvastats.inference.curves import curve_band
-from larvastats.inference.curvetest import compare_curves
-from larvastats.inference.design import make_design
-from larvastats.inference.scalars import compare_values
-from larvastats.inference.setting import larvae_as_units
+from larvastats.inference.curves.bands import curve_band
+from larvastats.inference.curves.comparison import compare_curves
+from larvastats.inference.curves.scalars import compare_values
+from larvastats.inference.design.blocks import make_design
+from larvastats.inference.design.setting import larvae_as_units
 from larvastats.markov.occupancy import action_bins
 from larvastats.simulate.design import RandomEffects, ScreenDesign, line_names
 from larvastats.simulate.screen import simulate_ethogram

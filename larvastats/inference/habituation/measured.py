@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from larvastats import compute
 from larvastats.errors import DataError, UsageError
 from larvastats.ethogram import Ethogram
-from larvastats.inference.habituation.curves import Curves
-from larvastats.inference.habituation.plan import Plan
-from larvastats.inference.habituation.response import Response
-from larvastats.inference.habituation.study import LEAST_DATES, Choices, Outcome, Task, study
-from larvastats.inference.options import name_list
-from larvastats.inference.setting import (
+from larvastats.inference.design.setting import (
     DEFAULT_CONTROL,
     Setting,
     find_controls,
     find_genotype,
 )
+from larvastats.inference.habituation.curves import Curves
+from larvastats.inference.habituation.plan import Plan
+from larvastats.inference.habituation.response import Response
+from larvastats.inference.habituation.study import LEAST_DATES, Choices, Outcome, Task, study
+from larvastats.inference.options import name_list
 
 LATE = 1.25
 """A response that grows by more than this factor after its first bin peaks late."""
