@@ -73,7 +73,8 @@ PxPerMm = Annotated[
     _option(
         "--px-per-mm",
         DATA,
-        "Scale of FIMTrack tables. States need no lengths: checked, not used.",
+        "Scale of FIMTrack tables: lengths and speeds are then in mm, else in pixels. Actions need "
+        "none.",
         metavar="F",
     ),
 ]
