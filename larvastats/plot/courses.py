@@ -282,10 +282,10 @@ def _draw_panel(
         axes.broken_barh(bars, (1 - BAR, BAR), color=style.STIMULUS_ON, lw=0, zorder=4)
     narrow = NARROW * (extent[1] - extent[0])
     for k, (to, course) in enumerate(panel.courses.items()):
-        axes.fill_between(course.x, course.low, course.high, color=colours[to], alpha=BAND, lw=0,
+        points, steps = _short_windows(course, narrow)
+        axes.fill_between(steps.x, steps.low, steps.high, color=colours[to], alpha=BAND, lw=0,
                           zorder=2)  # fmt: skip
-        axes.plot(course.x, course.p, color=colours[to], lw=1.5, zorder=3, solid_capstyle="butt")
-        points = _short_windows(course, narrow)
+        axes.plot(steps.x, steps.p, color=colours[to], lw=1.5, zorder=3, solid_capstyle="butt")
         aside = 0.4 * narrow * (k - (len(panel.courses) - 1) / 2)  # side by side, not in one line
         axes.vlines(points.x + aside, points.low, points.high, color=colours[to], lw=1.2,
                     alpha=2 * BAND, zorder=2)  # fmt: skip
@@ -295,13 +295,17 @@ def _draw_panel(
                   size=8, color=style.MUTED)  # fmt: skip
 
 
-def _short_windows(course: Course, width: float) -> Course:
-    """Return the middles of windows too short to be seen as steps."""
+def _short_windows(course: Course, width: float) -> tuple[Course, Course]:
+    """Return the middles of windows too short to be seen as steps, and the course without these."""
     ends = np.flatnonzero(np.isnan(course.x)) - 1  # every step is followed by a NaN
     ends = ends[ends > 0]
     short = ends[course.x[ends] - course.x[ends - 1] < width]
     middle = (course.x[short] + course.x[short - 1]) / 2
-    return Course(middle, course.p[short], course.low[short], course.high[short])
+    points = Course(middle, course.p[short], course.low[short], course.high[short])
+    shown = np.ones(len(course.x), dtype=bool)
+    shown[short] = shown[short - 1] = False
+    rest = (np.where(shown, values, np.nan) for values in (course.p, course.low, course.high))
+    return points, Course(course.x, *rest)
 
 
 def _legend(

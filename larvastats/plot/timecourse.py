@@ -128,7 +128,7 @@ def _heading(design: Mapping[str, Any], width: float, hidden: int) -> tuple[list
     title = style.wrap(_capital(str(design["label"])) + " over time", room, 12, "bold")
     texts = [str(design["stimuli"]) if design.get("intervals") else "no stimulus in these times"]
     if str(design["align"]) != "start":
-        texts.append(str(design["time_text"]))
+        texts.append(str(design["time_text"]).replace("-", "−"))
     if design.get("method"):
         texts.append(str(design["method_text"]))
     below = [line for text in texts for line in style.wrap(text, room, 9)]
