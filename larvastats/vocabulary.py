@@ -1,6 +1,7 @@
 """Names of behavioural states: the larva's six, their synonyms at other sites, and any others."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 
 LARVA_STATES = ("run", "cast", "stop", "hunch", "back", "roll")
 """The six actions of the *Drosophila* larva, in the order of the tracker's ``global_state``."""
@@ -74,3 +75,9 @@ def order_states(names: Iterable[str]) -> tuple[str, ...]:
 
 def _plain(label: str) -> str:
     return "_".join(label.strip().casefold().replace("-", " ").split())
+
+
+def closest(name: str, names: Sequence[str]) -> str:
+    """Return ``; did you mean 'x'?`` for a word that is close to one of the names, else nothing."""
+    near = get_close_matches(name.lower(), names, n=1, cutoff=0.6)
+    return f"; did you mean {near[0]!r}?" if near else ""

@@ -18,27 +18,45 @@ from larvastats.ethogram import Ethogram
 from larvastats.io import tidy, trx
 from larvastats.io.paths import database_path, make_identity
 from larvastats.simulate.truth import PROGRAM, Truth
+from larvastats.simulate.write_shapes import (
+    FIMTRACK_FILE,
+    FRAMES_FILE,
+    LABEL_FILE,
+    SHAPE_FORMATS,
+    TRX_FILE,
+    Film,
+    write_shapes,
+)
 
 BOUTS_FILE = "bouts.parquet"
 TRUTH_FILE = "truth.json"
-TRX_FILE = "trx.mat"
-FORMATS = ("tidy", "trx")
+FORMATS = ("tidy", *SHAPE_FORMATS)
+
+
+_NAMES = (TRX_FILE, FIMTRACK_FILE, LABEL_FILE)
+_ENDINGS = (".spine", ".outline")
 
 
 def write_screen(
-    ethogram: Ethogram, truth: Truth, directory: Path, format: str, progress: bool = False
-) -> None:
+    ethogram: Ethogram | None, truth: Truth, directory: Path, format: str, progress: bool = False,
+    *, film: Film | None = None, jobs: int = 1,
+) -> None:  # fmt: skip
     """Write recordings and their truth; an earlier simulation in the directory is replaced.
 
     Parameters
     ----------
-    ethogram : Ethogram
+    ethogram : Ethogram or None
+        Not needed where a film is made.
     truth : Truth
     directory : Path
         New, empty, or an earlier simulation with nothing else in it.
-    format : {'tidy', 'trx'}
-        ``bouts.parquet``, or a database directory of trx.mat files.
+    format : {'tidy', 'trx', 'choreography', 'fimtrack'}
+        ``bouts.parquet``, or a database directory of recordings.
     progress : bool
+    film : Film, optional
+        Write shapes, too.
+    jobs : int
+        Processes that make the film.
 
     Raises
     ------
@@ -48,12 +66,23 @@ def write_screen(
         The directory cannot be written; what was there stays.
     """
     with replaced(directory) as folder:
-        if format == "tidy":
-            tidy.write_bouts(ethogram, folder / BOUTS_FILE)
+        content = truth.as_dict()
+        if film is not None:
+            content["film"] = write_shapes(
+                truth.design, truth.seed, film, folder, jobs=jobs, progress=progress
+            )
+        elif format == "tidy":
+            tidy.write_bouts(_needed(ethogram), folder / BOUTS_FILE)
         else:
-            _write_database(ethogram, folder, progress)
-        text = json.dumps(truth.as_dict(), indent=1, allow_nan=False)
+            _write_database(_needed(ethogram), folder, progress)
+        text = json.dumps(content, indent=1, allow_nan=False)
         (folder / TRUTH_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def _needed(ethogram: Ethogram | None) -> Ethogram:
+    if ethogram is None:
+        raise UsageError("Without a film, an ethogram is needed to write; give it.")
+    return ethogram
 
 
 def _write_database(ethogram: Ethogram, folder: Path, progress: bool) -> None:
@@ -104,9 +133,9 @@ def _foreign(directory: Path) -> str | None:
     if truth not in files or not _is_ours(truth):
         name = files[0] if files else next(directory.iterdir())
         return str(name.relative_to(directory))
-    ours = {truth, directory / BOUTS_FILE}
+    ours = {truth, directory / BOUTS_FILE, directory / FRAMES_FILE}
     for path in files:
-        if path not in ours and path.name != TRX_FILE:
+        if path not in ours and path.name not in _NAMES and path.suffix not in _ENDINGS:
             return str(path.relative_to(directory))
     return None
 
