@@ -32,7 +32,7 @@ def write(tracks: Tracks, path: AnyPath, *, fps: float, px_per_mm: float = 10.0)
 
     Rows are ``feature(frame)``, columns larvae, in pixels with y down. Of a midline five points
     stay (head, three spine points, tail). Area, perimeter and radii come from outlines, where there
-    are any. Frames without a midline are blank. The origin is put such that all numbers are positive.
+    are any. Frames without a midline are blank. The origin makes all coordinates positive.
 
     Parameters
     ----------
