@@ -67,12 +67,13 @@ def write(tracks: Tracks, path: AnyPath, *, fps: float, px_per_mm: float = 10.0)
         )
     first, n = int(frame.min()), int(frame.max() - frame.min()) + 1
     features = _features(tracks, frame, fps, px_per_mm)
+    blank = np.isnan(tracks.midline).any(axis=(1, 2))
     with replacing(path) as temporary, open(temporary, "w", encoding="ascii") as file:
         header = ",".join(f"larva({k})" for k in range(len(tracks.larvae)))
         file.write(f",{header}\n")
         for name, series in features:
             grid = np.full((n, len(tracks.larvae)), np.nan)
-            grid[frame - first, tracks.larva_index] = series
+            grid[frame - first, tracks.larva_index] = np.where(blank, np.nan, series)
             file.writelines(_rows(name, grid, first))
 
 

@@ -95,7 +95,7 @@ class FrameTruth:
     bodies: Bodies
 
 
-def check_size(design: ScreenDesign, n_plates: int, fps: float) -> None:
+def check_size(design: ScreenDesign, fps: float) -> None:
     """Refuse a screen whose files nobody could keep.
 
     Raises
@@ -104,6 +104,8 @@ def check_size(design: ScreenDesign, n_plates: int, fps: float) -> None:
         More than :data:`MOST_FRAMES`.
     """
     larvae = max(design.larvae_range(line)[1] for line in (design.control, *design.lines))
+    n_plates = len(design.lines) * design.assays_per_line
+    n_plates += design.dates * design.control_assays_per_date
     n = n_plates * larvae * design.model.duration * fps
     if n > MOST_FRAMES:
         raise UsageError(

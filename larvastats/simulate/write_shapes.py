@@ -19,7 +19,7 @@ from larvastats.io.paths import database_path
 from larvastats.io.tracks import Tracks
 from larvastats.simulate.body import Bodies
 from larvastats.simulate.design import Plate, ScreenDesign, plan
-from larvastats.simulate.recording import Camera, FrameTruth, check_size, film_plate
+from larvastats.simulate.recording import Camera, FrameTruth, film_plate
 
 TRX_FILE = "trx.mat"
 FIMTRACK_FILE = "fimtrack.csv"
@@ -104,7 +104,6 @@ def write_shapes(
         For ``truth.json``: how it was filmed, and how many frames have which fault.
     """
     plates = plan(design)
-    check_size(design, len(plates), film.camera.fps)
     parts = folder / ".truth"
     parts.mkdir()
     tasks = [

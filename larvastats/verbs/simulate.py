@@ -17,7 +17,7 @@ from larvastats.simulate.design import (
 )
 from larvastats.simulate.effects import default_effects, read_effects
 from larvastats.simulate.faults import read_faults
-from larvastats.simulate.recording import Camera
+from larvastats.simulate.recording import Camera, check_size
 from larvastats.simulate.screen import check_seed, simulate_ethogram
 from larvastats.simulate.states import ScreenModel, screen_model
 from larvastats.simulate.truth import Truth
@@ -138,6 +138,7 @@ def simulate(
         ethogram, truth = simulate_ethogram(design, seed, progress=progress)
         write_screen(ethogram, truth, target, format, progress)
     else:
+        check_size(design, film.camera.fps)
         write_screen(None, Truth(design, seed), target, format, progress, film=film, jobs=jobs)
     return target
 
