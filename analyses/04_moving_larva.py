@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,10 @@ def simulated(n: int, duration: float, fps: float, seed: int) -> Iterator[Larva]
 # -- strips ----------------------------------------------------------------------------------------
 
 
+def _smoothed(width: int, x: Array) -> Array:
+    return np.asarray(uniform_filter1d(x, width))
+
+
 def moments(larvae: Sequence[Larva]) -> dict[str, tuple[Larva, int]]:
     """Find for each action the moment that fits it best: larva, and frame in its middle.
 
@@ -109,7 +114,7 @@ def moments(larvae: Sequence[Larva]) -> dict[str, tuple[Larva, int]]:
     best: dict[str, tuple[float, Larva, int]] = {}
     for larva in larvae:
         second = int(larva.fps)
-        mean = {n: lambda x, n=n: uniform_filter1d(x, max(int(n * second), 1)) for n in (0.3, 1, 3)}
+        mean = {n: partial(_smoothed, max(int(n * second), 1)) for n in (0.3, 1, 3)}
         ahead, bent = mean[1](larva.along(larva.middle)), np.abs(larva.bend)
         tail = mean[1](np.abs(np.gradient(larva.midline[:, -1])) * larva.fps)
         head = mean[1](np.abs(np.gradient(larva.midline[:, 0])) * larva.fps)

@@ -102,7 +102,7 @@ def outline(frames: Pose, n_points: int) -> NDArray[np.float32]:
     dx, dy = _mixed(x, along), _mixed(y, along)
     unit = (side * np.interp(at, WIDTH_AT, HALF_WIDTH)).astype(np.float32)
     width = frames.radius[:, None].astype(np.float32) * unit
-    width /= np.sqrt((dx * dx + dy * dy) * _stretch(frames, at))
+    width /= np.sqrt((dx * dx + dy * dy) * stretch(frames, at))
     out = np.empty((*width.shape, 2), dtype=np.float32)
     out[..., 0] = _mixed(x, place) - dy * width + tail.real
     out[..., 1] = _mixed(y, place) + dx * width + tail.imag
@@ -130,7 +130,7 @@ def _spline(at: Array) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     return spline(at).astype(np.float32), spline(at, 1).astype(np.float32)
 
 
-def _stretch(frames: Pose, at: Array) -> NDArray[np.float32]:
+def stretch(frames: Pose, at: Array) -> NDArray[np.float32]:
     """Length of parts of the body by their length at rest, shape (frame, point)."""
     lag = 2 * np.pi * (frames.phase % 1.0)[:, None].astype(np.float32)
     lag = lag - (2 * np.pi * TRAVEL * at).astype(np.float32)
