@@ -153,7 +153,7 @@ def strip(axes: Axes, larva: Larva, at: int, colour: str, step: float = 0.25, n:
         axes.plot(place.real[0], place.imag[0], ".", color="black", markersize=3)
     axes.set_aspect("equal")
     axes.set_xlim(-SPACE, SPACE * n)
-    axes.set_ylim(-3.5, 5.5)
+    axes.set_ylim(-3.5, 7.0)
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_visible(False)

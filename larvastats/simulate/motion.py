@@ -47,7 +47,7 @@ _TONE_SD, _TONE_MEMORY = 0.025, 1.5  # of the length
 _SWAY = 0.05  # rad; bends to the sides in step with the waves
 KEEP = float(np.exp(-STEP / SETTLE))
 _WOBBLE = 0.12  # of the C of a rolling larva, once per turn
-_SWEEP_SHAPE, _OTHER_SIDE = 1.0, 0.35
+_SWEEP_SHAPE, _OTHER_SIDE = 1.2, 0.35
 _MOST_BENT = 3.4  # rad from tail to head; beyond, outlines would cross themselves
 _PLATE_RADIUS = 25.0  # mm, within which larvae begin
 
