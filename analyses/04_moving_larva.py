@@ -28,7 +28,10 @@ from scipy.signal import butter, filtfilt, hilbert
 from larvastats.io import fimtrack, schleyer
 from larvastats.io.tracks import Tracks
 from larvastats.plot.save import save_figure
+from larvastats.simulate.design import ScreenDesign, plan
 from larvastats.simulate.moving import moving_larvae
+from larvastats.simulate.recording import Camera, film_plate
+from larvastats.simulate.states import light_screen
 
 Array = NDArray[np.float64]
 ACTIONS = ("run", "cast", "stop", "hunch", "back", "roll")
@@ -179,6 +182,31 @@ def draw_strips(larvae: Sequence[Larva], seed: int) -> Figure:
     return figure
 
 
+def draw_faults(seed: int, n: int = 8) -> Figure:
+    """Frames with each fault of a shape, from one plate."""
+    design = ScreenDesign(
+        light_screen(), ("A",), dates=1, assays_per_line=1, control_assays_per_date=1
+    )
+    kinds = ("jitter", "points", "merge", "flip")
+    camera = Camera(faults=dict.fromkeys(kinds, 0.03))
+    tracks, truth = film_plate(design, seed, plan(design)[0], camera)
+    assert tracks.midline is not None and tracks.contour is not None
+    many = np.sum([truth.faults[kind] for kind in kinds], axis=0)
+    figure = Figure(figsize=(11.0, 5.6), layout="constrained")
+    for row, kind in zip(figure.subplots(len(kinds), n), kinds, strict=True):
+        frames = np.flatnonzero(truth.faults[kind] & (many == 1))
+        begins = frames[np.diff(frames, prepend=-9) > 1][:n]
+        for axes, frame in zip(row, begins, strict=True):
+            ring = tracks.contour.take(np.array([frame])).vertices
+            axes.plot(*np.concatenate([ring, ring[:1]]).T, color=SIMULATED, linewidth=0.9)
+            axes.plot(*tracks.midline[frame].T, ".-", color="0.3", linewidth=0.7, markersize=3)
+            axes.plot(*tracks.midline[frame, 0], ".", color="black", markersize=6)
+            axes.set_aspect("equal")
+            axes.set_axis_off()
+        row[0].set_title(kind, loc="left", fontsize=9)
+    return figure
+
+
 # -- numbers ---------------------------------------------------------------------------------------
 
 
@@ -294,6 +322,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(quantiles.round(3).to_string(index=False))
     quantiles.to_csv(given.out / "quantiles.csv", index=False)
     save_figure(draw_strips(larvae["real"], given.seed), given.out / "strips")
+    save_figure(draw_faults(given.seed), given.out / "faults")
     save_figure(draw_numbers(found, larvae), given.out / "numbers")
 
 

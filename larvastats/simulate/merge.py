@@ -18,8 +18,8 @@ def joined(
 
     The second is moved so that the two share a point inside both. From there the outline of their
     union is, in every direction, the farther one of the two; midlines go along the first from its
-    tail to the point and along the second to its head, as a tracker's that takes a blob's two
-    farthest ends.
+    tail to the point and along the second to its farther end, as a tracker's from one end of a blob
+    to another.
 
     Parameters
     ----------
@@ -39,7 +39,10 @@ def joined(
     at, other = rng.integers(3, N_POINTS - 3, 2)
     centre = one[:, at]
     shift = centre - two[:, other]
-    path = np.concatenate([one[:, : at + 1], two[:, other + 1 :] + shift[:, None]], axis=1)
+    moved = two + shift[:, None]
+    away = np.abs(moved[:, [0, -1]] - one[:, :1]).mean(axis=0)
+    rest = moved[:, other + 1 :] if away[1] > away[0] else moved[:, other - 1 :: -1]
+    path = np.concatenate([one[:, : at + 1], rest], axis=1)
     near, far = (o[..., 0] + 1j * o[..., 1] for o in outlines)
     angles = 2 * np.pi * np.arange(n_points) / n_points
     reach = np.maximum(

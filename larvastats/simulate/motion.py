@@ -47,7 +47,7 @@ _TONE_SD, _TONE_MEMORY = 0.025, 1.5  # of the length
 _SWAY = 0.05  # rad; bends to the sides in step with the waves
 KEEP = float(np.exp(-STEP / SETTLE))
 _WOBBLE = 0.12  # of the C of a rolling larva, once per turn
-_SWEEP_SHAPE, _OTHER_SIDE = 1.2, 0.35
+_LEAST_SWEEP, _OTHER_SIDE = 0.35, 0.4
 _MOST_BENT = 3.4  # rad from tail to head; beyond, outlines would cross themselves
 _PLATE_RADIUS = 25.0  # mm, within which larvae begin
 
@@ -247,7 +247,7 @@ def _sweeps(bouts: Bouts, bout: NDArray[np.int64], rng: np.random.Generator) -> 
     head: casts turn larvae.
     """
     n = len(bouts.state)
-    size = rng.gamma(_SWEEP_SHAPE, 1 / _SWEEP_SHAPE, (n, _SWEEPS))
+    size = _LEAST_SWEEP + (1 - _LEAST_SWEEP) * rng.standard_exponential((n, _SWEEPS))
     turned = np.where(rng.random((n, _SWEEPS)) < _OTHER_SIDE, -1.0, 1.0)
     turned[:, 0] = _sides(n, rng)
     size *= np.cumprod(turned, axis=1)
