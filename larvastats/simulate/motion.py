@@ -127,7 +127,7 @@ def move(
     shortening += _TONE_SD * _noise(rng, steps, n, _TONE_MEMORY)
     shortening = smooth(np.clip(shortening, -0.08, 0.45))
     rest = bodies.length * factors.length[:, None]
-    ends = [advance + rest * wave * _pulse(phase - lag) for lag in (0.0, TRAVEL)]
+    ends = [advance + rest * wave * pulse(phase - lag) for lag in (0.0, TRAVEL)]
     length = rest * (1 - shortening) + ends[1] - ends[0]
     retreat = np.gradient(rest * shortening, STEP, axis=0)
     speed = (np.gradient(ends[0], STEP, axis=0) + 0.2 * retreat,
@@ -188,7 +188,7 @@ def _per_bout(bouts: Bouts, bout: NDArray[np.int64], sd: float, rng: np.random.G
     return smooth(own[bout])
 
 
-def _pulse(phase: Array) -> Array:
+def pulse(phase: Array) -> Array:
     """Progress of a point in its pulses, less the mean progress; in cycles, shape of `phase`."""
     angle = 2 * np.pi * phase
     out = np.zeros_like(phase)

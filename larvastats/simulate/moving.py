@@ -22,7 +22,7 @@ from larvastats.simulate.chain import Bouts, PlateDraw, draw_bouts
 from larvastats.simulate.design import RandomEffects, generator
 from larvastats.simulate.effects import BODY_KINDS, Effect, read_effects
 from larvastats.simulate.motion import STEP, Factors, Motion, move, n_steps, smooth
-from larvastats.simulate.outline import outline, points, pose
+from larvastats.simulate.outline import borders, outline, points, pose
 from larvastats.simulate.screen import check_seed
 from larvastats.simulate.states import ScreenModel, screen_model, with_duration
 from larvastats.simulate.timecourse import in_window, timecourse
@@ -75,6 +75,9 @@ class MovingLarva:
     states : tuple of str
     axis : ndarray, shape (frame,)
         Angle by which it has turned about its long axis, rad; only rolls change it.
+    borders : ndarray, shape (frame, 11)
+        Where along the midline, as a share of its length from the head, the borders between ten
+        segments lie: waves shorten one segment after the other, which equal distances hide.
     """
 
     t: Array
@@ -83,6 +86,7 @@ class MovingLarva:
     state: NDArray[np.int16]
     states: tuple[str, ...]
     axis: Array
+    borders: Array
 
 
 def moving_larvae(
@@ -169,7 +173,7 @@ def _seen(
     frames = pose(bodies, motion, who, t)
     return MovingLarva(
         t, points(frames.midline), outline(frames, n_points), state_at(bouts, who, t), states,
-        frames.axis,
+        frames.axis, borders(frames),
     )  # fmt: skip
 
 

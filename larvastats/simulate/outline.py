@@ -18,7 +18,7 @@ from larvastats.simulate.body import (
     WIDTH_AT,
     Bodies,
 )
-from larvastats.simulate.motion import STEP, Motion
+from larvastats.simulate.motion import STEP, Motion, pulse
 
 Array = NDArray[np.float64]
 
@@ -78,6 +78,20 @@ def points(midline: NDArray[np.complex128]) -> Array:
     """Return midlines as coordinates, head first, shape (frame, point, 2)."""
     head_first = np.ascontiguousarray(midline[:, ::-1])
     return head_first.view(np.float64).reshape(*midline.shape, 2)
+
+
+def borders(frames: Pose) -> Array:
+    """Say where along the midline the borders between segments lie, shape (frame, N_POINTS).
+
+    Shares of the length from the **head**: 0, .1, ..., 1 in a body at rest. Trackers' points are
+    equally far from each other whatever the segments do; these show the wave itself, and a hunch
+    that squeezes the front more than the rear.
+    """
+    at = np.linspace(0, 1, N_POINTS)
+    wave = frames.wave[:, None] * pulse(frames.phase[:, None] - TRAVEL * at)
+    run = at - frames.shortening[:, None] * (0.4 * at + 0.6 * at**2) + wave
+    run -= run[:, :1]
+    return np.asarray(1 - run / run[:, -1:])[:, ::-1]
 
 
 def outline(frames: Pose, n_points: int) -> NDArray[np.float32]:

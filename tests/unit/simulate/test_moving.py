@@ -132,6 +132,36 @@ def test_runs_go_forward_by_waves_from_tail_to_head(told):
     assert 1 <= np.median(lags) <= 5  # frames of .05 s; .19 of .72 s is 2.7
 
 
+def shortest(larva, k, frames):
+    """Frames in which segment k (from the head) is shorter than just before and after."""
+    size = np.diff(larva.borders, axis=1)[frames, k] * look.lengths(larva)[frames]
+    return np.flatnonzero((size[1:-1] < size[:-2]) & (size[1:-1] <= size[2:])) + 1
+
+
+@pytest.mark.parametrize(("action", "sign"), [("run", 1), ("back", -1)])
+def test_segments_shorten_one_after_the_other(action, sign):
+    lags = []
+    for larva in moving_larvae(16, fps=50, actions=[(action, 5)], seed=6):
+        frames = larva.t > 1
+        rear, front = shortest(larva, 7, frames), shortest(larva, 2, frames)
+        later = rear if sign < 0 else front
+        for begin in front if sign < 0 else rear:
+            lags += [(later[later > begin][:1] - begin) / 50]
+    # five of ten segments further on, at .81 of a cycle for the whole body
+    pace = 1.38 if sign > 0 else 1.38 * 0.75
+    assert np.median(np.concatenate(lags)) == pytest.approx(0.5 * 0.81 / pace, rel=0.15)
+
+
+def test_borders_lie_in_order_and_regularly_at_rest(told):
+    for action, larvae in told.items():
+        for larva in larvae:
+            assert (larva.borders[:, 0] == 0).all() and np.allclose(larva.borders[:, -1], 1)
+            assert (np.diff(larva.borders, axis=1) > 0.04).all(), action
+    for larva in told["stop"]:
+        rest = larva.borders[within(larva)]
+        np.testing.assert_allclose(rest, np.linspace(0, 1, 11) * np.ones((len(rest), 1)), atol=0.05)
+
+
 def test_backing_larvae_go_backwards(told):
     for larva in told["back"]:
         assert -1.0 < progress(larva, within(larva)) < -0.1
