@@ -131,3 +131,6 @@ def simulate(
         progress=True,
     )
     typer.echo(f"simulated recordings in {path}; what is true of them in truth.json beside them")
+    if format == "fimtrack":
+        scale = f"--fps {fps or 10:g} --px-per-mm {px_per_mm or 10:g}"
+        typer.echo(f"FIMTrack's tables know neither rate nor scale: read them with {scale}")

@@ -38,6 +38,9 @@ from larvastats.simulate.states import ScreenModel
 BODY_KINDS = ("speed", "spread", "length")
 """Kinds that change how a larva moves, not what it does."""
 
+SHAPE_KINDS = ("speed", "length")
+"""Those of them that show nowhere but in shapes."""
+
 KINDS = ("transition", "dwell", "habituation", *BODY_KINDS)
 _NEEDS = {"transition": ("from", "to"), "dwell": ("from",), "habituation": ()} | dict.fromkeys(
     BODY_KINDS, ()

@@ -15,7 +15,7 @@ from larvastats.simulate.design import (
     ScreenDesign,
     line_names,
 )
-from larvastats.simulate.effects import default_effects, read_effects
+from larvastats.simulate.effects import SHAPE_KINDS, Effect, default_effects, read_effects
 from larvastats.simulate.faults import read_faults
 from larvastats.simulate.recording import Camera, check_size
 from larvastats.simulate.screen import check_seed, simulate_ethogram
@@ -135,12 +135,24 @@ def simulate(
         spread=RandomEffects(date=date_sd, vial=vial_sd, plate=plate_sd),
     )
     if film is None:
+        _check_seen(design.effects)
         ethogram, truth = simulate_ethogram(design, seed, progress=progress)
         write_screen(ethogram, truth, target, format, progress)
     else:
         check_size(design, film.camera.fps)
         write_screen(None, Truth(design, seed), target, format, progress, film=film, jobs=jobs)
     return target
+
+
+def _check_seen(effects: Sequence[Effect]) -> None:
+    """Refuse effects that no file would show."""
+    hidden = [effect for effect in effects if effect.kind in SHAPE_KINDS]
+    if hidden:
+        raise UsageError(
+            f"An effect of kind {hidden[0].kind!r} (line {hidden[0].line!r}) shows in shapes "
+            "alone, but none are written; ask for them by shapes='midline' or 'contour' (--shapes), "
+            "in a format that has them."
+        )
 
 
 def _film(

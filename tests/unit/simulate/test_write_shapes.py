@@ -164,6 +164,8 @@ def test_an_earlier_film_is_replaced_and_other_files_are_not(tmp_path):
         ({"faults": "nann=0.1"}, "did you mean 'nan'"),
         ({"format": "fimtrack", "faults": "times=0.1"}, "FIMTrack counts frames and knows no ti"),
         ({"format": "fimtrack", "px_per_mm": 0}, "px_per_mm must be a positive number"),
+        ({"format": "trx", "effects": [{"line": "GMR_72F11_AE_01", "kind": "speed", "delta": 2}]},
+         "An effect of kind 'speed' .* shows in shapes alone, but none are written"),
         ({"larvae": 0}, "larvae must be a whole number of at least 1, but is 0"),
         ({"seed": -1}, "seed must be a whole number from 0 on"),
         ({"jobs": 0}, "jobs must be a whole number from 1 up"),
