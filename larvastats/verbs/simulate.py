@@ -150,8 +150,8 @@ def _check_seen(effects: Sequence[Effect]) -> None:
     if hidden:
         raise UsageError(
             f"An effect of kind {hidden[0].kind!r} (line {hidden[0].line!r}) shows in shapes "
-            "alone, but none are written; ask for them by shapes='midline' or 'contour' (--shapes), "
-            "in a format that has them."
+            "alone, but none are written; ask for them by shapes='midline' or 'contour' "
+            "(--shapes), in a format that has them."
         )
 
 
