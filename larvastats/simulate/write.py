@@ -20,7 +20,7 @@ from larvastats.io.paths import database_path, make_identity
 from larvastats.simulate.truth import PROGRAM, Truth
 from larvastats.simulate.write_shapes import (
     FIMTRACK_FILE,
-    FRAMES_FILE,
+    TRUTH_FRAMES_FILE,
     LABEL_FILE,
     SHAPE_FORMATS,
     TRX_FILE,
@@ -133,7 +133,7 @@ def _foreign(directory: Path) -> str | None:
     if truth not in files or not _is_ours(truth):
         name = files[0] if files else next(directory.iterdir())
         return str(name.relative_to(directory))
-    ours = {truth, directory / BOUTS_FILE, directory / FRAMES_FILE}
+    ours = {truth, directory / BOUTS_FILE, directory / TRUTH_FRAMES_FILE}
     for path in files:
         if path not in ours and path.name not in _NAMES and path.suffix not in _ENDINGS:
             return str(path.relative_to(directory))

@@ -24,7 +24,7 @@ from larvastats.simulate.recording import Camera, FrameTruth, film_plate
 TRX_FILE = "trx.mat"
 FIMTRACK_FILE = "fimtrack.csv"
 LABEL_FILE = "groundtruth.label"
-FRAMES_FILE = "truth_frames.h5"
+TRUTH_FRAMES_FILE = "truth_frames.h5"
 
 SHAPES = ("none", "midline", "contour")
 
@@ -111,7 +111,7 @@ def write_shapes(
         for number, plate in enumerate(plates)
     ]
     counts = run(_write_plate, tasks, jobs=jobs, description="filming", progress=progress)
-    with h5py.File(folder / FRAMES_FILE, "w") as file:
+    with h5py.File(folder / TRUTH_FRAMES_FILE, "w") as file:
         file.attrs["states"] = list(design.model.states)
         for task in tasks:
             with h5py.File(task.part, "r") as part:
@@ -119,7 +119,7 @@ def write_shapes(
             task.part.unlink()
     parts.rmdir()
     total: dict[str, int] = functools.reduce(_sum, counts, {})
-    return {**film.as_dict(), "file": FRAMES_FILE, "frames": total}
+    return {**film.as_dict(), "file": TRUTH_FRAMES_FILE, "frames": total}
 
 
 def _sum(one: dict[str, int], two: dict[str, int]) -> dict[str, int]:
