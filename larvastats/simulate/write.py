@@ -20,9 +20,9 @@ from larvastats.io.paths import database_path, make_identity
 from larvastats.simulate.truth import PROGRAM, Truth
 from larvastats.simulate.write_shapes import (
     FIMTRACK_FILE,
-    TRUTH_FRAMES_FILE,
     LABEL_FILE,
     SHAPE_FORMATS,
+    TRUTH_FRAMES_FILE,
     TRX_FILE,
     Film,
     write_shapes,
