@@ -255,6 +255,31 @@ def wave(larvae: Sequence[Larva], n_bins: int = 16) -> Array:
     return np.asarray(np.mean(rows, axis=0))
 
 
+def summary(larvae: Sequence[Larva], bent: float = 0.6) -> dict[str, float]:
+    """Length between larvae, bends beyond `bent` rad, and how the rear half follows the front."""
+    peaks: list[float] = []
+    follow = []
+    for larva in larvae:
+        bend = larva.bend
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], np.abs(bend) > bent, [0]])))
+        peaks += [np.abs(bend[a:b]).max() for a, b in zip(edges[::2], edges[1::2], strict=True)]
+        half = max(int(larva.fps / 2), 1)
+        turn = np.gradient(np.unwrap(np.angle(larva.middle - larva.midline[:, -1]))) * larva.fps
+        push = bend * larva.along(larva.middle) / larva.length
+        turn, push = uniform_filter1d(turn, half), uniform_filter1d(push, half)
+        follow.append((push @ turn) / (push @ push))
+    means = [larva.length.mean() for larva in larvae]
+    minutes = sum(len(larva.midline) / larva.fps for larva in larvae) / 60
+    return {
+        "larvae": len(larvae),
+        "length": float(np.mean(means)),
+        "length_sd": float(np.std(means, ddof=1)),
+        "bends_per_minute": len(peaks) / minutes,
+        **{f"peak_{q}": float(np.percentile(peaks, q)) for q in (25, 50, 75)},
+        "follow": float(np.median(follow)),
+    }
+
+
 def table(groups: dict[str, dict[str, Array]]) -> pd.DataFrame:
     """Quantiles of every measure in every group."""
     rows = [
@@ -320,6 +345,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     found = {name: measures(own) for name, own in larvae.items()}
     quantiles = table(found)
     print(quantiles.round(3).to_string(index=False))
+    numbers = pd.DataFrame({name: summary(own) for name, own in larvae.items()})
+    print(numbers.round(2).to_string())
+    numbers.to_csv(given.out / "summary.csv")
     quantiles.to_csv(given.out / "quantiles.csv", index=False)
     save_figure(draw_strips(larvae["real"], given.seed), given.out / "strips")
     save_figure(draw_faults(given.seed), given.out / "faults")

@@ -7,8 +7,8 @@ A body is a chain of ten segments of equal length with a direction each. Four th
   travel)`` with the mean progress ``X``; head and tail get their speed, and the body its length,
   from it. Backwards, the phase runs backwards, and so does the wave;
 - *following*: where a part of the body advances, it takes over the direction of the part before it
-  (behind it when going backwards), as on a path. In real larvae the rear half turns at 1.95 times
-  bend x speed / length (measured in 18), and a path gives 2;
+  (behind it when going backwards), as on a path. A path makes the rear half turn at twice bend x
+  speed / length; in 18 real larvae it is 1.95 to 2.2, by where the halves are taken to meet;
 - *muscles*: joints go to the bend that the action asks for, about a rear that stands still (a roll:
   about the middle);
 - *rolling*: the whole body moves sideways, by its circumference per turn about its axis.
@@ -40,12 +40,15 @@ SETTLE = 0.09
 
 _HARMONICS = np.arange(1, 6)
 _PULSE = 2 * ive(_HARMONICS, PULSE) / ive(0, PULSE) / (2 * np.pi * _HARMONICS)
+KEEP = float(np.exp(-STEP / SETTLE))
+"""What such a low pass keeps from one step to the next."""
+
+_LEAD = 50  # steps before the first, in the first action: no body begins straight and at rest
 _SWEEPS = 8  # of one cast; a longer one keeps the last
 _PATH_MEMORY, _PACE_MEMORY = 1.3, 4.0  # s
 _PACE_SD = 0.10
 _TONE_SD, _TONE_MEMORY = 0.025, 1.5  # of the length
 _SWAY = 0.05  # rad; bends to the sides in step with the waves
-KEEP = float(np.exp(-STEP / SETTLE))
 _WOBBLE = 0.12  # of the C of a rolling larva, once per turn
 _LEAST_SWEEP, _OTHER_SIDE = 0.35, 0.4
 _MOST_BENT = 3.4  # rad from tail to head; beyond, outlines would cross themselves
@@ -118,8 +121,12 @@ def move(
     -------
     Motion
     """
-    n, steps = len(bodies), len(factors.speed)
-    bout = _bout_at(bouts, n, steps)
+    n, steps = len(bodies), _LEAD + len(factors.speed)
+    factors = Factors(
+        *(np.pad(getattr(factors, name), (_LEAD, 0), "edge") for name in Factors.__slots__)
+    )
+    clock = np.maximum(np.arange(steps) - _LEAD, 0) * STEP
+    bout = _bout_at(bouts, n, clock)
     member = _memberships(bouts.state[bout], len(actions))
     phase, wave, advance = _waves(bodies, actions, member, factors, rng)
     shortening = _weighted(member, [a.shortening for a in actions])
@@ -134,20 +141,24 @@ def move(
              np.gradient(ends[1], STEP, axis=0) - 0.8 * retreat)  # fmt: skip
     turns = _weighted(member, [a.sideways for a in actions])
     axis = np.cumsum(2 * np.pi * turns * STEP, axis=0)
-    goal = _goals(bodies, bouts, bout, actions, phase, axis, factors, rng)
+    sweeps = smooth(_sweeps(bouts, bout, clock, rng))
+    goal = _goals(bodies, bouts, bout, actions, phase, axis, sweeps, factors, rng)
     direction = _directions(member, goal, actions, speed, length, rng)
     girth = 2 * np.pi * HALF_WIDTH.max() * bodies.width * rest
     drift = smooth(_sides(len(bouts.state), rng)[bout]) * girth * turns
     whole = _weighted(member, [float(a.sideways > 0) for a in actions])
     tail = _tails(direction, length, speed[0], drift, whole, rng)
-    return Motion(tail, direction, length, shortening, phase, wave, axis)
+    return Motion(
+        tail[_LEAD:], direction[_LEAD:], length[_LEAD:], shortening[_LEAD:], phase[_LEAD:],
+        wave[_LEAD:], axis[_LEAD:],
+    )  # fmt: skip
 
 
-def _bout_at(bouts: Bouts, n: int, steps: int) -> NDArray[np.int64]:
+def _bout_at(bouts: Bouts, n: int, clock: Array) -> NDArray[np.int64]:
     """Bout of every larva at every step, shape (step, larva)."""
-    stride = 2.0 * steps * STEP
+    stride = 2.0 * clock[-1]
     key = bouts.larva * stride + bouts.t_start
-    when = np.arange(n) * stride + np.arange(steps)[:, None] * STEP
+    when = np.arange(n) * stride + clock[:, None]
     found = np.searchsorted(key, when + 1e-9, side="right") - 1
     return np.asarray(found)
 
@@ -217,14 +228,14 @@ def _waves(
 
 def _goals(
     bodies: Bodies, bouts: Bouts, bout: NDArray[np.int64], actions: Sequence[Kinematics],
-    phase: Array, axis: Array, factors: Factors, rng: np.random.Generator,
+    phase: Array, axis: Array, sweeps: Array, factors: Factors, rng: np.random.Generator,
 ) -> Array:  # fmt: skip
     """Bend (rad) that each action would ask for, shape (step, larva, state)."""
     steps, n = bout.shape
     side = _sides(len(bouts.state), rng)[bout]
     shapes = {
         "drift": _noise(rng, steps, n, _PATH_MEMORY),
-        "sweeps": smooth(_sweeps(bouts, bout, rng)),
+        "sweeps": sweeps,
         "curl": smooth(side) * (1 + _WOBBLE * np.sin(axis)),
     }
     goal = np.stack([action.bend * shapes[action.bending] for action in actions], axis=-1)
@@ -240,7 +251,7 @@ def _sides(n: int, rng: np.random.Generator) -> Array:
     return np.where(rng.random(n) < 0.5, -1.0, 1.0)
 
 
-def _sweeps(bouts: Bouts, bout: NDArray[np.int64], rng: np.random.Generator) -> Array:
+def _sweeps(bouts: Bouts, bout: NDArray[np.int64], clock: Array, rng: np.random.Generator) -> Array:
     """Draw the sweeps of casting heads, by their scale, shape of `bout`; each lasts about 1 s.
 
     A cast ends where its last sweep has brought it, and the run that follows takes the path of the
@@ -252,8 +263,7 @@ def _sweeps(bouts: Bouts, bout: NDArray[np.int64], rng: np.random.Generator) -> 
     turned[:, 0] = _sides(n, rng)
     size *= np.cumprod(turned, axis=1)
     lasting = rng.uniform(0.6, 1.5, n)
-    steps = np.arange(len(bout))[:, None] * STEP
-    sweep = ((steps - bouts.t_start[bout]) / lasting[bout]).astype(np.int64)
+    sweep = ((clock[:, None] - bouts.t_start[bout]) / lasting[bout]).astype(np.int64)
     return np.asarray(size[bout, np.clip(sweep, 0, _SWEEPS - 1)])
 
 
@@ -312,11 +322,11 @@ def _tails(
     n = length.shape[1]
     along = np.exp(1j * direction)
     weight = np.arange(N_SEGMENTS, 0, -1) / (N_SEGMENTS + 1) / N_SEGMENTS
-    middle = length * np.add.reduce(
-        along * weight, axis=2
-    )  # from the tail to the mean of the points
-    heading = middle / np.abs(middle)
+    # from the tail to the mean of the points
+    middle = length * np.add.reduce(along * weight, axis=2)
+    chord = np.add.reduce(along, axis=2)
+    across = 1j * chord / np.abs(chord)
     swing = np.diff(middle, axis=0, prepend=middle[:1])
-    step = speed * STEP * along[..., 0] + 1j * drift * STEP * heading - whole * swing
+    step = speed * STEP * along[..., 0] + drift * STEP * across - whole * swing
     start = _PLATE_RADIUS * np.sqrt(rng.random(n)) * np.exp(2j * np.pi * rng.random(n))
     return np.asarray(start + np.cumsum(step, axis=0))

@@ -54,19 +54,13 @@ def test_waves_have_the_shape_of_real_ones(analysis, larvae):
     assert np.ptp(simulated, axis=0) == pytest.approx(np.ptp(real, axis=0), rel=0.2)
 
 
-def test_a_path_is_followed(larvae):
-    """The rear half turns at bend x speed / length times 2 on a path, 1.95 in real larvae."""
-    ratio = {}
-    for group, own in larvae.items():
-        slopes = []
-        for larva in own:
-            rear = np.unwrap(np.angle(larva.middle - larva.midline[:, -1]))
-            turn = np.convolve(np.gradient(rear) * larva.fps, np.ones(8) / 8, "same")
-            push = larva.bend * larva.along(larva.middle) / larva.length
-            push = np.convolve(push, np.ones(8) / 8, "same")
-            slopes.append((push @ turn) / (push @ push))
-        ratio[group] = np.median(slopes)
-    assert 1.7 < ratio["real"] < 2.4 and 1.5 < ratio["simulated"] < 2.4
+def test_larvae_are_as_long_bend_as_often_and_follow_their_heads(analysis, larvae):
+    real, simulated = (analysis["summary"](larvae[group]) for group in ("real", "simulated"))
+    assert simulated["length"] == pytest.approx(real["length"], rel=0.06)
+    assert simulated["length_sd"] == pytest.approx(real["length_sd"], rel=0.35)
+    assert simulated["bends_per_minute"] == pytest.approx(real["bends_per_minute"], rel=0.4)
+    assert simulated["peak_50"] == pytest.approx(real["peak_50"], rel=0.3)
+    assert 1.5 < simulated["follow"] < 2.4 and 1.7 < real["follow"] < 2.4  # a path: 2
 
 
 def test_every_action_is_drawn(analysis, larvae):
