@@ -15,8 +15,8 @@ An example::
 - ``dwell`` multiplies the mean time spent in `from` by `delta`.
 - ``habituation`` multiplies by `delta` the time constants with which the responses wane.
 - ``speed``, ``spread`` and ``length`` multiply by `delta` the speed of crawling, the bends of the
-  body (the scatter of the head angle about its mean), and the length of the body. They change no
-  action, and show where recordings hold shapes.
+  body (the scatter of the head angle about its mean), and the length of the body (its width,
+  too). They change no action, and show where recordings hold shapes.
 
 Each acts in its `window` (``during`` by default), on top of the effects listed before it.
 """

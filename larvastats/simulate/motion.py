@@ -75,6 +75,8 @@ class Motion:
         Amplitude of the waves by the length at rest: 0 in a body that does not crawl.
     axis : ndarray, shape (step, larva)
         Angle turned about the long axis, rad.
+    scale : ndarray, shape (step,)
+        Factor of the genotype on the size of the body.
     """
 
     tail: NDArray[np.complex128]
@@ -84,6 +86,7 @@ class Motion:
     phase: Array
     wave: Array
     axis: Array
+    scale: Array
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,7 +153,7 @@ def move(
     tail = _tails(direction, length, speed[0], drift, whole, rng)
     return Motion(
         tail[_LEAD:], direction[_LEAD:], length[_LEAD:], shortening[_LEAD:], phase[_LEAD:],
-        wave[_LEAD:], axis[_LEAD:],
+        wave[_LEAD:], axis[_LEAD:], factors.length[_LEAD:],
     )  # fmt: skip
 
 

@@ -69,7 +69,8 @@ def pose(bodies: Bodies, motion: Motion, larva: NDArray[np.integer], t: Array) -
     midline[:, 0] = tail
     midline[:, 1:] = np.exp(1j * between(motion.direction)) * (length / N_SEGMENTS)[:, None]
     np.cumsum(midline, axis=1, out=midline)
-    radius = bodies.length[larva] * bodies.width[larva]
+    scale = np.interp(t, np.arange(len(motion.scale)) * STEP, motion.scale)
+    radius = bodies.length[larva] * bodies.width[larva] * scale
     rest = (between(getattr(motion, name)) for name in ("shortening", "phase", "wave", "axis"))
     return Pose(midline, radius, *rest)
 
@@ -112,7 +113,8 @@ def outline(frames: Pose, n_points: int) -> NDArray[np.float32]:
     place, along = _spline(at)
     # relative to the tail, single precision is far finer than any camera
     tail = frames.midline[:, :1]
-    x, y = (part.astype(np.float32) for part in _parts(frames.midline - tail))
+    shape = frames.midline - tail
+    x, y = shape.real.astype(np.float32), shape.imag.astype(np.float32)
     dx, dy = _mixed(x, along), _mixed(y, along)
     unit = (side * np.interp(at, WIDTH_AT, HALF_WIDTH)).astype(np.float32)
     width = frames.radius[:, None].astype(np.float32) * unit
@@ -132,10 +134,6 @@ def _mixed(x: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.fl
     for k in range(1, N_POINTS):  # the first point is the origin
         out += x[:, k, None] * weight[:, k]
     return out
-
-
-def _parts(z: NDArray[np.complex128]) -> tuple[Array, Array]:
-    return z.real, z.imag
 
 
 def _spline(at: Array) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -67,3 +67,14 @@ def test_an_effect_acts_in_its_window_alone():
         assert ratio[inside] == pytest.approx(0.7, abs=0.01)
         assert ratio[larva.t < 9.9] == pytest.approx(1.0)
         assert (larva.state == usual.state).all()
+
+
+def test_a_smaller_larva_is_thinner_in_proportion():
+    effects = [{"kind": "length", "delta": 0.7, "window": "whole"}]
+    for larva, usual in zip(
+        moving_larvae(4, duration=3, effects=effects, seed=3),
+        moving_larvae(4, duration=3, seed=3),
+        strict=True,
+    ):
+        width = [np.linalg.norm(x.contour[:, 6] - x.contour[:, -6], axis=1) for x in (larva, usual)]
+        assert width[0] / width[1] == pytest.approx(0.7, abs=0.01)
