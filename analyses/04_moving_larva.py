@@ -38,6 +38,8 @@ ACTIONS = ("run", "cast", "stop", "hunch", "back", "roll")
 SPACE = 3.4  # mm between two frames of a strip
 QUANTILES = (5, 25, 50, 75, 95, 99)
 REAL, SIMULATED, OTHER = "#1f4e79", "#c8553d", "#7a9e7e"
+DARK = "r_LED100_3600s1x1s0s#n#n#n"
+GROUPS = {"real": REAL, "simulated": SIMULATED}
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,8 @@ def without_gaps(tracks: Tracks, fps: float, shortest: float = 20.0) -> Iterator
 
 def simulated(n: int, duration: float, fps: float, seed: int) -> Iterator[Larva]:
     """Yield larvae of the light screen in the dark."""
-    for larva in moving_larvae(n, duration=duration, fps=fps, contour_points=60, seed=seed):
+    how = {"duration": duration, "fps": fps, "protocol": DARK, "seed": seed}
+    for larva in moving_larvae(n, contour_points=60, **how):
         yield Larva(fps, larva.midline[..., 0] + 1j * larva.midline[..., 1], larva.contour)
 
 
@@ -179,6 +182,27 @@ def draw_strips(larvae: Sequence[Larva], seed: int) -> Figure:
         strip(right, body, int((3.0 + lasting / 2) * 16), SIMULATED)
         left.set_title(f"{action}, real", loc="left", fontsize=8, pad=0)
         right.set_title(f"{action}, simulated", loc="left", fontsize=8, pad=0)
+    return figure
+
+
+def draw_paths(groups: dict[str, Sequence[Larva]], seconds: float = 60.0, n: int = 6) -> Figure:
+    """Paths of middle and head over a minute, every group in a row, all to one scale."""
+    figure = Figure(figsize=(11.0, 4.4), layout="constrained")
+    for row, (group, larvae) in zip(figure.subplots(2, n), groups.items(), strict=True):
+        long = [one for one in larvae if len(one.midline) >= seconds * one.fps]
+        for axes, larva in zip(row, long, strict=False):
+            frames = slice(int(seconds * larva.fps))
+            place = larva.middle[frames]
+            centre = (place.real.min() + place.real.max()) / 2
+            centre = centre + 0.5j * (place.imag.min() + place.imag.max())
+            for points, width in ((larva.midline[frames, 0], 0.4), (place, 0.9)):
+                points = points - centre
+                axes.plot(points.real, points.imag, color=GROUPS[group], linewidth=width)
+            axes.set_aspect("equal")
+            axes.set_xlim(-35, 35)
+            axes.set_ylim(-35, 35)
+            axes.set_axis_off()
+        row[0].set_title(group, loc="left", fontsize=9)
     return figure
 
 
@@ -350,6 +374,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     numbers.to_csv(given.out / "summary.csv")
     quantiles.to_csv(given.out / "quantiles.csv", index=False)
     save_figure(draw_strips(larvae["real"], given.seed), given.out / "strips")
+    minute = list(simulated(12, 60.0, 16.0, given.seed + 1))
+    save_figure(draw_paths({"real": larvae["real"], "simulated": minute}), given.out / "paths")
     save_figure(draw_faults(given.seed), given.out / "faults")
     save_figure(draw_numbers(found, larvae), given.out / "numbers")
 

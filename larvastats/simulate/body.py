@@ -80,7 +80,7 @@ class Kinematics:
 
 
 ACTIONS = {
-    "run": Kinematics(drive=1.0, bend=0.34, front=1.0, stiffness=2.2),
+    "run": Kinematics(drive=1.0, bend=0.30, front=1.0, stiffness=2.2),
     "cast": Kinematics(shortening=0.02, bend=1.3, front=0.6, bending="sweeps", stiffness=6.0),
     "stop": Kinematics(shortening=0.01, bend=0.35, front=1.0, stiffness=1.2),
     "hunch": Kinematics(shortening=0.24, bend=0.10, front=0.0, stiffness=3.0),

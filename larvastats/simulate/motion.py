@@ -46,6 +46,7 @@ KEEP = float(np.exp(-STEP / SETTLE))
 _LEAD = 50  # steps before the first, in the first action: no body begins straight and at rest
 _SWEEPS = 8  # of one cast; a longer one keeps the last
 _PATH_MEMORY, _PACE_MEMORY = 1.3, 4.0  # s
+_ARC_MEMORY, _BRIEF = 12.0, 0.85  # s, and the share of bends that do not last: paths are arcs
 _PACE_SD = 0.10
 _TONE_SD, _TONE_MEMORY = 0.025, 1.5  # of the length
 _SWAY = 0.05  # rad; bends to the sides in step with the waves
@@ -237,7 +238,8 @@ def _goals(
     steps, n = bout.shape
     side = _sides(len(bouts.state), rng)[bout]
     shapes = {
-        "drift": _noise(rng, steps, n, _PATH_MEMORY),
+        "drift": _BRIEF * _noise(rng, steps, n, _PATH_MEMORY)
+        + np.sqrt(1 - _BRIEF**2) * _noise(rng, steps, n, _ARC_MEMORY),
         "sweeps": sweeps,
         "curl": smooth(side) * (1 + _WOBBLE * np.sin(axis)),
     }
