@@ -282,11 +282,12 @@ def wave(larvae: Sequence[Larva], n_bins: int = 16) -> Array:
 def summary(larvae: Sequence[Larva], bent: float = 0.6) -> dict[str, float]:
     """Length between larvae, bends beyond `bent` rad, and how the rear half follows the front."""
     peaks: list[float] = []
-    follow = []
+    follow, rates = [], []
     for larva in larvae:
         bend = larva.bend
         edges = np.flatnonzero(np.diff(np.concatenate([[0], np.abs(bend) > bent, [0]])))
         peaks += [np.abs(bend[a:b]).max() for a, b in zip(edges[::2], edges[1::2], strict=True)]
+        rates.append(np.abs(np.gradient(np.unwrap(bend))) * larva.fps)
         half = max(int(larva.fps / 2), 1)
         turn = np.gradient(np.unwrap(np.angle(larva.middle - larva.midline[:, -1]))) * larva.fps
         push = bend * larva.along(larva.middle) / larva.length
@@ -301,6 +302,7 @@ def summary(larvae: Sequence[Larva], bent: float = 0.6) -> dict[str, float]:
         "bends_per_minute": len(peaks) / minutes,
         **{f"peak_{q}": float(np.percentile(peaks, q)) for q in (25, 50, 75)},
         "follow": float(np.median(follow)),
+        "bend_rate": float(np.median(np.concatenate(rates))),
     }
 
 
