@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,3 +117,9 @@ def state_codes(
 
 def _plain(label: str) -> str:
     return "_".join(label.strip().casefold().replace("-", " ").split())
+
+
+def closest(name: str, names: Sequence[str]) -> str:
+    """Return ``; did you mean 'x'?`` for a word that is close to one of the names, else nothing."""
+    near = get_close_matches(name.lower(), names, n=1, cutoff=0.6)
+    return f"; did you mean {near[0]!r}?" if near else ""

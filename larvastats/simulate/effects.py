@@ -14,8 +14,9 @@ An example::
   targets of `from` are rescaled.
 - ``dwell`` multiplies the mean time spent in `from` by `delta`.
 - ``habituation`` multiplies by `delta` the time constants with which the responses wane.
-- ``spread`` multiplies by `delta` the scatter of the head angle about its mean, which stays; it
-  changes no action.
+- ``speed``, ``spread`` and ``length`` multiply by `delta` the speed of crawling, the bends of the
+  body (the scatter of the head angle about its mean), and the length of the body (its width,
+  too). They change no action, and show where there are frames or shapes.
 
 Each acts in its `window` (``during`` by default), on top of the effects listed before it.
 """
@@ -34,8 +35,14 @@ from larvastats.errors import UsageError
 from larvastats.protocol import Protocol, Window, windows
 from larvastats.simulate.states import ScreenModel
 
-KINDS = ("transition", "dwell", "habituation", "spread")
-_NEEDS = {"transition": ("from", "to"), "dwell": ("from",), "habituation": (), "spread": ()}
+BODY_KINDS = ("speed", "spread", "length")
+"""Kinds that change how a larva moves, not what it does."""
+
+KINDS = ("transition", "dwell", "habituation", *BODY_KINDS)
+_NEEDS = {"transition": ("from", "to"), "dwell": ("from",), "habituation": ()} | dict.fromkeys(
+    BODY_KINDS, ()
+)
+_BODY_RANGE = (0.2, 3.0)  # beyond, there is no larva
 _KEYS = ("line", "kind", "from", "to", "window", "delta")
 
 
@@ -46,7 +53,7 @@ class Effect:
     Attributes
     ----------
     line : str
-    kind : {'transition', 'dwell', 'habituation', 'spread'}
+    kind : {'transition', 'dwell', 'habituation', 'speed', 'spread', 'length'}
     delta : float
         Added to a probability (``transition``) or a factor (the others).
     from_state, to_state : str or None
@@ -197,6 +204,12 @@ def _delta(value: Any, kind: str, where: str) -> float:
         raise UsageError(
             f"{where} has delta {value}, but the delta of kind {kind!r} is a factor; expected a "
             "number above 0 (1 changes nothing)."
+        )
+    low, high = _BODY_RANGE
+    if kind in BODY_KINDS and not low <= value <= high:
+        raise UsageError(
+            f"{where} has delta {value}, but no larva changes its {kind} by such a factor; "
+            f"expected a number from {low:g} to {high:g}."
         )
     return float(value)
 

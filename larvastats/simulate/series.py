@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from scipy.signal import lfilter
 
 from larvastats.ethogram import Ethogram
-from larvastats.protocol import Window
 from larvastats.simulate.design import generator
 from larvastats.simulate.effects import Effect
 from larvastats.simulate.states import ScreenModel
+from larvastats.simulate.timecourse import body_factors
 
 Array = NDArray[np.float64]
 
@@ -69,7 +69,8 @@ def frame_series(
     model : ScreenModel
         Gives the times of the effects' windows.
     effects : sequence of Effect
-        Those of the assay's line; ``spread`` acts here, the others on the actions.
+        Those of the assay's line; ``speed``, ``spread`` and ``length`` act here, the others on the
+        actions.
     seed : int
         Of the simulation; every assay has its own stream.
     dt : float
@@ -90,28 +91,16 @@ def frame_series(
     pace = np.exp(SPEED_BETWEEN * rng.standard_normal(n))[larva]
     noise = {name: _noise(len(frames), starts, memory, dt, rng) for name, memory in MEMORY.items()}
     length, speed, spread = (_settled(column, starts, dt) for column in own.T)
-    factor = spread_factor(frames["t"].to_numpy(), model, effects)
+    factor = body_factors(frames["t"].to_numpy(), model, effects)
+    length, speed, spread = (
+        column * factor[kind]
+        for column, kind in zip((length, speed, spread), ("length", "speed", "spread"), strict=True)
+    )
     return frames.assign(
         length=(LENGTH * length * size + LENGTH_WITHIN * noise["length"]).round(4),
         speed=np.maximum(speed * pace * np.exp(SPEED_WITHIN * noise["speed"]), SLOWEST).round(4),
-        head_angle=np.clip(spread * factor * noise["head_angle"], -2.8, 2.8).round(5),
+        head_angle=np.clip(spread * noise["head_angle"], -2.8, 2.8).round(5),
     )
-
-
-def spread_factor(t: Array, model: ScreenModel, effects: Sequence[Effect]) -> Array:
-    """Return the factor on the scatter of the head angle about its mean, shape of `t`."""
-    out = np.ones(len(t))
-    for effect in effects:
-        if effect.kind == "spread":
-            out[_inside(t, effect.resolve(model.timing))] *= effect.delta
-    return out
-
-
-def _inside(t: Array, window: Window) -> NDArray[np.bool_]:
-    out = np.zeros(len(t), dtype=bool)
-    for start, stop in window.intervals:
-        out |= (t >= start) & (t < stop)
-    return out
 
 
 def _noise(

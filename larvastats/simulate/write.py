@@ -23,32 +23,49 @@ from larvastats.io.paths import AssayIdentity, database_path, make_identity
 from larvastats.io.tracks import Tracks
 from larvastats.simulate.series import SERIES, TRX_FIELDS, frame_series
 from larvastats.simulate.truth import PROGRAM, Truth, effects_by_line
+from larvastats.simulate.write_shapes import (
+    FIMTRACK_FILE,
+    LABEL_FILE,
+    SHAPE_FORMATS,
+    TRUTH_FRAMES_FILE,
+    TRX_FILE,
+    Film,
+    write_shapes,
+)
 
 BOUTS_FILE = "bouts.parquet"
 FRAMES_FILE = "frames.parquet"
 TRUTH_FILE = "truth.json"
-TRX_FILE = "trx.mat"
-FORMATS = ("tidy", "trx", "frames")
+FORMATS = ("tidy", "frames", *SHAPE_FORMATS)
 
 DT = 0.1
 """Step of the frames, s."""
 
+_NAMES = (TRX_FILE, FIMTRACK_FILE, LABEL_FILE)
+_ENDINGS = (".spine", ".outline")
+
 
 def write_screen(
-    ethogram: Ethogram, truth: Truth, directory: Path, format: str, progress: bool = False
-) -> None:
+    ethogram: Ethogram | None, truth: Truth, directory: Path, format: str, progress: bool = False,
+    *, film: Film | None = None, jobs: int = 1,
+) -> None:  # fmt: skip
     """Write recordings and their truth; an earlier simulation in the directory is replaced.
 
     Parameters
     ----------
-    ethogram : Ethogram
+    ethogram : Ethogram or None
+        Not needed where a film is made.
     truth : Truth
     directory : Path
         New, empty, or an earlier simulation with nothing else in it.
-    format : {'tidy', 'trx', 'frames'}
-        ``bouts.parquet``; a database directory of trx.mat files; or ``frames.parquet``. Frames, in
-        either of the latter, also have length, speed and head angle.
+    format : {'tidy', 'frames', 'trx', 'choreography', 'fimtrack'}
+        ``bouts.parquet``, ``frames.parquet``, or a database directory of recordings. Frames,
+        wherever there are some, also have length, speed and head angle.
     progress : bool
+    film : Film, optional
+        Write shapes, too.
+    jobs : int
+        Processes that make the film.
 
     Raises
     ------
@@ -58,14 +75,25 @@ def write_screen(
         The directory cannot be written; what was there stays.
     """
     with replaced(directory) as folder:
-        if format == "tidy":
-            tidy.write_bouts(ethogram, folder / BOUTS_FILE)
+        content = truth.as_dict()
+        if film is not None:
+            content["film"] = write_shapes(
+                truth.design, truth.seed, film, folder, jobs=jobs, progress=progress
+            )
+        elif format == "tidy":
+            tidy.write_bouts(_needed(ethogram), folder / BOUTS_FILE)
         elif format == "trx":
-            _write_database(ethogram, truth, folder, progress)
+            _write_database(_needed(ethogram), truth, folder, progress)
         else:
-            _write_frames(ethogram, truth, folder / FRAMES_FILE, progress)
-        text = json.dumps(truth.as_dict(), indent=1, allow_nan=False)
+            _write_frames(_needed(ethogram), truth, folder / FRAMES_FILE, progress)
+        text = json.dumps(content, indent=1, allow_nan=False)
         (folder / TRUTH_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def _needed(ethogram: Ethogram | None) -> Ethogram:
+    if ethogram is None:
+        raise UsageError("Without a film, an ethogram is needed to write; give it.")
+    return ethogram
 
 
 def _assays(
@@ -150,9 +178,9 @@ def _foreign(directory: Path) -> str | None:
     if truth not in files or not _is_ours(truth):
         name = files[0] if files else next(directory.iterdir())
         return str(name.relative_to(directory))
-    ours = {truth, directory / BOUTS_FILE, directory / FRAMES_FILE}
+    ours = {truth, *(directory / name for name in (BOUTS_FILE, FRAMES_FILE, TRUTH_FRAMES_FILE))}
     for path in files:
-        if path not in ours and path.name != TRX_FILE:
+        if path not in ours and path.name not in _NAMES and path.suffix not in _ENDINGS:
             return str(path.relative_to(directory))
     return None
 

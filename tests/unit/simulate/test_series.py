@@ -8,8 +8,9 @@ from larvastats.io.features import open_tracks
 from larvastats.simulate.design import ScreenDesign
 from larvastats.simulate.effects import Effect
 from larvastats.simulate.screen import simulate_ethogram
-from larvastats.simulate.series import SERIES, frame_series, spread_factor
+from larvastats.simulate.series import SERIES, frame_series
 from larvastats.simulate.states import airpuff_screen
+from larvastats.simulate.timecourse import body_factors
 from larvastats.verbs.simulate import simulate
 
 MODEL = airpuff_screen()
@@ -62,7 +63,7 @@ def test_the_same_seed_gives_the_same_series_and_another_one_others(assay, frame
 def test_spread_widens_the_head_angle_in_its_window_and_nothing_else(assay, frames):
     wide = frame_series(assay, MODEL, SPREAD, 3)
     t = frames["t"].to_numpy()
-    factor = spread_factor(t, MODEL, SPREAD)
+    factor = body_factors(t, MODEL, SPREAD)["spread"]
     assert set(factor[(t >= 46) & (t < 74)]) == {2.0} and set(factor[t < 44]) == {1.0}
     pd.testing.assert_frame_equal(
         wide.drop(columns="head_angle"), frames.drop(columns="head_angle")
@@ -71,6 +72,16 @@ def test_spread_widens_the_head_angle_in_its_window_and_nothing_else(assay, fram
     np.testing.assert_allclose(wide["head_angle"][off], frames["head_angle"][off])
     assert wide["head_angle"][on].std() > 1.6 * frames["head_angle"][on].std()
     assert abs(wide["head_angle"][on].mean()) < 0.05
+
+
+@pytest.mark.parametrize(("kind", "series"), [("speed", "speed"), ("length", "length")])
+def test_pace_and_size_change_by_their_factor_in_their_window(assay, frames, kind, series):
+    effects = (Effect("", kind, 0.5),)
+    changed = frame_series(assay, MODEL, effects, 3)
+    on = body_factors(frames["t"].to_numpy(), MODEL, effects)[kind] == 0.5
+    ratio = changed[series][on].mean() / frames[series][on].mean()
+    assert ratio == pytest.approx(0.5, abs=0.05)
+    pd.testing.assert_frame_equal(changed[~on], frames[~on])
 
 
 def test_trx_and_frames_hold_the_same_series(tmp_path):
