@@ -60,9 +60,9 @@ Format = Annotated[
     Literal["tidy", "frames", "trx", "choreography", "fimtrack"],
     _option(
         "--format",
-        "One tidy table, of bouts or of frames, or a database directory: of trx.mat files, of .spine "
-        "and .outline with labels, or of FIMTrack tables. All but bouts have length, speed and head "
-        "angle.",
+        "One tidy table, of bouts or of frames, or a database directory: of trx.mat files, of "
+        ".spine and .outline with labels, or of FIMTrack tables. All but bouts have length, speed "
+        "and head angle.",
     ),
 ]
 Shapes = Annotated[
