@@ -133,7 +133,8 @@ def open_tracks(
         found, unit = True, other
         yield replace(tracks, features={name: tracks.features[own]}, units={name: unit})
     if not found:
-        raise UsageError(_unknown(name, feature_names(source, options), actions))
+        stored = isinstance(source, str | Path) and is_store(source)
+        raise UsageError(_unknown(name, feature_names(source, options), actions, stored))
 
 
 def feature_names(source: Any, options: Options | None = None) -> tuple[str, ...]:
@@ -156,7 +157,7 @@ def feature_names(source: Any, options: Options | None = None) -> tuple[str, ...
     return (*(f.name for f in known), *(n for n in found if n not in {*aliases, *FEATURES}))
 
 
-def _unknown(name: str, known: Sequence[str], actions: Sequence[str]) -> str:
+def _unknown(name: str, known: Sequence[str], actions: Sequence[str], stored: bool) -> str:
     near = get_close_matches(name, [*known, *actions], n=3, cutoff=0.6)
     hint = f" (did you mean {' or '.join(near)}?)" if near else ""
     what = "action or feature" if actions else "feature"
@@ -166,6 +167,7 @@ def _unknown(name: str, known: Sequence[str], actions: Sequence[str]) -> str:
         there += f"; its actions are {listed}" if actions else ""
     else:
         there = f"actions only{': ' if actions else ''}{listed}"
+        there += "; ingest the recordings with --keep features" if stored else ""
     return f"the source has no {what} {name!r}{hint}; it has {there}."
 
 
