@@ -84,10 +84,9 @@ def resample(vertices: ArrayLike, start: ArrayLike, n: int = N_POINTS) -> NDArra
     first = np.cumsum(own) - own
     before = np.concatenate(([0.0], within[:-1]))
     before -= np.repeat(before[first], own)
-    knots = np.insert(
-        2.0 * rank + np.clip(before, 0, 1), first + own, 2.0 * np.arange(len(own)) + 1
-    )
-    at = (2.0 * np.arange(len(own))[:, np.newaxis] + np.arange(n) / n).ravel()
+    even = 2.0 * np.arange(len(own))
+    knots = np.insert(2.0 * rank + np.clip(before, 0, 1), first + own, even + 1)
+    at = (even[:, np.newaxis] + np.arange(n) / n).ravel()
     for axis in (0, 1):
         closed = np.insert(v[:, axis], first + own, v[first, axis])
         out[usable, :, axis] = np.interp(at, knots, closed).reshape(-1, n)
@@ -194,7 +193,7 @@ def turning_number(points: ArrayLike) -> NDArray[np.float64]:
     return np.where(np.isnan(z).any(axis=(1, 2)), np.nan, turns)
 
 
-# -- vertices of all frames --------------------------------------------------------------------------
+# -- vertices of all frames ------------------------------------------------------------------------
 
 
 def _finite(

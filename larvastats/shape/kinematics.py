@@ -191,19 +191,19 @@ class _Pairs:
     def __init__(self, larva: ArrayLike, t: Array, smooth: float) -> None:
         number = np.cumsum(starts(larva))
         usual = MEDIAN_STEPS * median_step(larva, t)
+        piece = np.zeros(len(t), np.int64)
         self._n = len(t)
         self._steps: list[tuple[NDArray[np.bool_], Array]] = []
         for offset in range(1, min(MOST_NEIGHBOURS, len(t) - 1) + 1):
             with np.errstate(invalid="ignore"):
                 dt = t[offset:] - t[:-offset]
-                near = (number[offset:] == number[:-offset]) & (dt > 0)
-                wide = dt <= smooth / 2 * (1 + 1e-9)
+                near = np.asarray((number[offset:] == number[:-offset]) & (dt > 0))
                 if offset == 1:  # a neighbour counts however wide the window, but for a gap
-                    linked = near & (dt <= usual[1:])
-                    after = np.concatenate(([0], np.cumsum(~linked)))
-                    near = linked
+                    near = np.asarray(near & (dt <= usual[1:]))
+                    piece[1:] = np.cumsum(~near)
                 else:
-                    near &= wide & (after[offset:] == after[:-offset])
+                    near = np.asarray(near & (dt <= smooth / 2 * (1 + 1e-9)))
+                    near &= piece[offset:] == piece[:-offset]
             if not near.any():
                 break
             self._steps.append((near, dt))
@@ -213,7 +213,7 @@ class _Pairs:
 
         Least squares in time; `circular` values are angles.
         """
-        known = ~np.isnan(values).any(axis=1)
+        known = np.asarray(~np.isnan(values).any(axis=1))
         # weights and moments of time and value, about the frame itself
         s0, s1, s2 = np.ones(self._n), np.zeros(self._n), np.zeros(self._n)
         x0, x1 = np.zeros_like(values), np.zeros_like(values)
@@ -236,9 +236,9 @@ class _Pairs:
             before[offset:] |= both
         usable = known & before & after
         with np.errstate(invalid="ignore", divide="ignore"):
-            slope = (s0[:, np.newaxis] * x1 - s1[:, np.newaxis] * x0) / (s0 * s2 - s1**2)[:, None]
-        slope[~usable] = np.nan
-        return slope
+            spread = np.asarray(s0 * s2 - s1**2)[:, np.newaxis]
+            slope = (s0[:, np.newaxis] * x1 - s1[:, np.newaxis] * x0) / spread
+        return np.where(usable[:, np.newaxis], slope, np.nan)
 
 
 def _no_time(larva: ArrayLike, t: Array) -> NDArray[np.bool_]:

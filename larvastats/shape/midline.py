@@ -234,8 +234,8 @@ def _chained(own: Array, first: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], N
     same, other = np.zeros(len(own)), np.ones(len(own))
     same[1:] = ((own[1:] - own[:-1]) ** 2).sum(axis=(1, 2))
     other[1:] = ((own[1:, ::-1] - own[:-1]) ** 2).sum(axis=(1, 2))
-    flips = np.cumsum((other < same) & ~first)
-    flips -= flips[np.flatnonzero(first)][np.cumsum(first) - 1]
+    flips = np.cumsum(((other < same) & ~first).astype(np.int64))
+    flips = flips - flips[np.flatnonzero(first)][np.cumsum(first) - 1]
     return flips % 2 == 1, np.minimum(same, other) > DOUBT * np.maximum(same, other)
 
 

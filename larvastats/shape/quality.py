@@ -239,7 +239,7 @@ def judge(
 
 
 def sequences(larva: ArrayLike, t: ArrayLike, length: int = 50) -> NDArray[np.int64]:
-    """Number the sequences of an assay: up to `length` frames of a larva without a gap.
+    """Cut an assay into sequences: up to `length` frames of a larva without a gap.
 
     A gap is a step of more than three times the larva's median. Actions do not matter, so that the
     filter cannot know them.
