@@ -248,7 +248,7 @@ def _rows(points: ArrayLike) -> tuple[NDArray[np.floating], int]:
             f"Outlines need the shape (frame, point, 2), but have {z.shape}; put their points at "
             "equal steps first."
         )
-    return np.ascontiguousarray(z).reshape(len(z), -1), z.shape[1]
+    return np.ascontiguousarray(z).reshape(len(z), 2 * z.shape[1]), z.shape[1]
 
 
 def _check_harmonics(harmonics: int, n: int) -> None:

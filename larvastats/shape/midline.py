@@ -34,9 +34,16 @@ TURN_PRICE, DOUBT_PRICE = 2.0, 0.1
 
 
 def arc_length(midline: ArrayLike) -> Array:
-    """Length of midlines, shape (frame,), in the unit of their points; NaN where a point is."""
-    step = np.diff(np.asarray(midline, np.float64), axis=1)
-    return np.asarray(np.hypot(step[..., 0], step[..., 1]).sum(axis=1))
+    """Length of midlines, shape (frame,), in their unit; NaN where a point is not finite."""
+    length = _steps(np.asarray(midline, np.float64)).sum(axis=1)
+    return np.where(np.isfinite(length), length, np.nan)
+
+
+def _steps(points: Array) -> Array:
+    """Distance from each point of midlines to the next, shape (frame, point - 1)."""
+    with np.errstate(invalid="ignore"):  # infinite points
+        step = np.diff(points, axis=1)
+    return np.hypot(step[..., 0], step[..., 1])
 
 
 def regular(midline: ArrayLike, n: int = N_VERTEBRAE) -> Array:
@@ -60,11 +67,12 @@ def regular(midline: ArrayLike, n: int = N_VERTEBRAE) -> Array:
             f"Regular abscissae need midlines of the shape (frame, 2 or more points, 2) and at "
             f"least 2 new points, but the shape is {points.shape} and the number {n}."
         )
-    step = np.diff(points, axis=1)
-    share = np.hypot(step[..., 0], step[..., 1])
+    share = _steps(points)
     total = share.sum(axis=1)
     usable = np.isfinite(total) & (total > 0)
     out = np.full((len(points), n, 2), np.nan)
+    if not usable.any():
+        return out
     points, share = points[usable], share[usable] / total[usable, np.newaxis]
     rows = np.arange(len(points))[:, np.newaxis]
     knots = np.zeros(points.shape[:2])
@@ -112,8 +120,8 @@ def along(matrix: Array, points: Array) -> Array:
     """Multiply a matrix, shape (new, point), with the points of every frame, axis by axis."""
     both = np.zeros((2 * points.shape[1], 2 * len(matrix)))
     both[0::2, 0::2] = both[1::2, 1::2] = matrix.T
-    flat = np.ascontiguousarray(points).reshape(len(points), -1)
-    return (flat @ both).reshape(len(points), -1, 2)
+    flat = np.ascontiguousarray(points).reshape(len(points), 2 * points.shape[1])
+    return np.asarray((flat @ both).reshape(len(points), len(matrix), 2))
 
 
 # -- from outlines ---------------------------------------------------------------------------------

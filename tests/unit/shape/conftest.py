@@ -22,5 +22,5 @@ def bent_midlines(bend: Array, length: float = 4.0, n: int = 11) -> Array:
 @pytest.fixture
 def larvae() -> tuple[Array, Array]:
     """Midlines of 400 larvae, bent by -2 to 2 rad, and outlines of 90 points."""
-    midline = bent_midlines(np.linspace(-2, 2, 400)) + [100, 50]
+    midline = bent_midlines(np.linspace(-2, 2, 400)) + np.array([100, 50])
     return midline, ribbon(regular(midline), 0.4, n=90)

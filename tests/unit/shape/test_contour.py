@@ -130,7 +130,7 @@ def test_how_often_curves_turn():
 
 
 def test_too_many_harmonics_and_other_shapes_are_refused():
-    with pytest.raises(UsageError, match="12 points .* below 6, but 7"):
+    with pytest.raises(UsageError, match=r"12 points .* below 6, but 7"):
         low_pass(curves(1, 12))
     with pytest.raises(UsageError, match=r"shape \(frame, point, 2\)"):
         coefficients(np.zeros((4, 2)))
