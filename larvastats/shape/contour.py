@@ -22,7 +22,7 @@ from larvastats.errors import UsageError
 Points = NDArray[np.floating]
 """Float32 or float64, shape (frame, point, 2)."""
 
-N_POINTS = 128
+N_POINTS = 100
 """Steps along an outline: trackers give 60 to 160 vertices to a larva."""
 
 HARMONICS = 7

@@ -296,46 +296,6 @@ def high_share(
         return size[:, cutoff + 1 : -cutoff].max(axis=1) / size.max(axis=1)
 
 
-def amplitudes(points: ArrayLike, n: int = N_POINTS // 2 - 1) -> NDArray[np.float64]:
-    """Amplitude of outlines by harmonic, as a share of the root of all energy.
-
-    Returns
-    -------
-    ndarray, shape (frame, n)
-        Harmonics 1 to n; harmonics k and -k together, ``sqrt(|c_k|^2 + |c_-k|^2)``.
-    """
-    c = np.abs(coefficients(np.asarray(points, np.float64), n)) ** 2
-    energy = c[:, n + 1 :] + c[:, n - 1 :: -1]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.sqrt(energy / energy.sum(axis=1, keepdims=True))
-
-
-def choose_threshold(high: ArrayLike, spreads: float = 8.0) -> float:
-    """Choose a threshold from the data: far above what is usual among them.
-
-    The median of ``log(high)`` plus `spreads` times the spread of its upper half, which is the
-    distance from the median to the upper quartile, over that of a Gaussian's. It stands while fewer
-    than a quarter of the frames are bad.
-
-    Parameters
-    ----------
-    high : array-like, shape (frame,)
-        Of :class:`Quality`; NaN do not count.
-    spreads : float
-
-    Raises
-    ------
-    UsageError
-        There is no frame with a spectrum.
-    """
-    known = np.asarray(high, np.float64)
-    known = known[known > 0]
-    if not len(known):
-        raise UsageError("A threshold is chosen from frames with a spectrum, but there are none.")
-    middle, upper = np.quantile(np.log(known), [0.5, 0.75])
-    return float(min(np.exp(middle + spreads * (upper - middle) / 0.6744897501960817), 1.0))
-
-
 def _judge_outlines(
     vertices: ArrayLike, start: ArrayLike, chosen: Filter
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:

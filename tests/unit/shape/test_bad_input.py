@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from larvastats.shape.contour import (
+    N_POINTS,
     area,
     coefficients,
     flatten,
@@ -107,7 +108,7 @@ def test_outlines_of_few_points(n_vertices: int):
 def test_no_frames_at_all():
     nothing = np.empty((0, 11, 2))
     vertices, start = np.empty((0, 2)), np.zeros(1, int)
-    assert resample(vertices, start).shape == (0, 128, 2)
+    assert resample(vertices, start).shape == (0, N_POINTS, 2)
     assert len(judge([], [], outline=(vertices, start), midline=nothing).fault) == 0
     assert all(len(series) == 0 for series in kinematics([], [], nothing).values())
     assert regular(nothing).shape == (0, 5, 2) and ribbon(regular(nothing), []).shape[0] == 0

@@ -10,17 +10,16 @@ import pytest
 from larvastats.errors import UsageError
 from larvastats.io import schleyer
 from larvastats.io.contours import Contours
-from larvastats.shape.contour import flatten, resample
+from larvastats.shape.contour import N_POINTS, flatten, resample
 from larvastats.shape.quality import (
     Fault,
     Filter,
-    amplitudes,
-    choose_threshold,
     drop,
     high_share,
     judge,
     sequences,
 )
+from larvastats.shape.spectrum import amplitudes, choose_threshold, spectra
 
 
 def jagged(outlines: np.ndarray, size: float, seed: int = 0) -> np.ndarray:
@@ -30,16 +29,16 @@ def jagged(outlines: np.ndarray, size: float, seed: int = 0) -> np.ndarray:
 def test_the_share_is_parseval_s(larvae):
     points = resample(*flatten(jagged(larvae[1], 0.05))).astype(float)
     full = np.abs(np.fft.fft(points[..., 0] + 1j * points[..., 1], axis=1)) ** 2
-    k = np.abs(np.fft.fftfreq(128, 1 / 128))
+    k = np.abs(np.fft.fftfreq(N_POINTS, 1 / N_POINTS))
     expected = full[:, k > 7].sum(axis=1) / full[:, k > 0].sum(axis=1)
     np.testing.assert_allclose(high_share(points), expected, rtol=1e-6)
     size = np.sqrt(full)
     largest = size[:, k > 7].max(axis=1) / size[:, k > 0].max(axis=1)
     np.testing.assert_allclose(high_share(points, 7, "amplitude"), largest, rtol=1e-9)
     by_harmonic = amplitudes(points)
-    assert by_harmonic.shape == (400, 63)
+    assert by_harmonic.shape == (400, N_POINTS // 2 - 1)
     high = (by_harmonic[:, 7:] ** 2).sum(axis=1)
-    np.testing.assert_allclose(high, expected, rtol=0.05)  # all but harmonic 64
+    np.testing.assert_allclose(high, expected, rtol=0.05)  # all but harmonic N_POINTS // 2
 
 
 def test_the_share_does_not_mind_place_size_and_direction(larvae):
@@ -123,7 +122,7 @@ def test_filters_are_written_and_read():
         ("loud=1", "'loud=1' is none"), ("threshold", "'threshold' is none"),
         ("cutoff=x", "'cutoff=x' is none"), ("", "'' is none"),
         ("threshold=2", "threshold must be a share"), ("share=nan", "share must be a share"),
-        ("cutoff=0", "cutoff must be a harmonic from 1 to 63"), ("length=0", "at least 1 frame"),
+        ("cutoff=0", "cutoff must be a harmonic from 1 to 49"), ("length=0", "at least 1 frame"),
         ("measure=height", "one of energy, amplitude"),
     ],
 )  # fmt: skip
@@ -143,6 +142,21 @@ def test_a_threshold_from_the_data_parts_good_and_bad(larvae):
     assert high[~bad].max() < threshold < high[bad].min()
     with pytest.raises(UsageError, match="there are none"):
         choose_threshold([np.nan])
+
+
+def test_spectra_of_good_and_bad_sequences(larvae):
+    outline = larvae[1].copy()
+    outline[100:150] = jagged(outline[100:150], 0.1)
+    t, larva = np.arange(400) / 10, np.zeros(400, int)
+    quality = judge(larva, t, outline=flatten(outline))
+    found = spectra(*flatten(outline), quality)
+    assert (found.n_good, found.n_bad) == (7, 1)
+    assert (len(found.high_good), len(found.high_bad)) == (350, 50)
+    np.testing.assert_allclose(found.good[0], 1, atol=0.1)
+    assert (found.bad[10:] > 5 * found.good[10:]).all()
+    assert found.high_good.max() < found.chosen < np.quantile(found.high_bad, 0.1)
+    none = spectra(*flatten(larvae[1]), judge(larva, t, outline=flatten(larvae[1])))
+    assert none.n_bad == 0 and np.isnan(none.bad).all() and not len(none.high_bad)
 
 
 def test_blocks_change_nothing(larvae, monkeypatch):
