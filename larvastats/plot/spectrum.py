@@ -73,7 +73,7 @@ def _amplitudes(axes: Axes, result: Any) -> None:
 def _shares(axes: Axes, result: Any) -> None:
     every = np.concatenate((result.high_good, result.high_bad))
     low = np.log10(max(every[every > 0].min(), 1e-8))
-    edges = np.logspace(low, np.log10(every.max()), 61)
+    edges = np.logspace(low, np.log10(every.max()), 61).tolist()
     for high, colour in ((result.high_good, KEPT), (result.high_bad, REJECTED)):
         if len(high):
             axes.hist(high, edges, color=colour, histtype="stepfilled", alpha=0.75)
@@ -82,7 +82,7 @@ def _shares(axes: Axes, result: Any) -> None:
     axes.set_ylim(bottom=0.7)
     axes.set_xlabel("share of energy above the cut-off")
     axes.set_ylabel("frames")
-    place = {"transform": axes.get_xaxis_transform(), "size": 8, "va": "top"}
+    place: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "size": 8, "va": "top"}
     axes.axvline(result.threshold, color=INK, lw=1)
     axes.text(result.threshold * 1.1, 0.99, "threshold", color=INK, **place)
     axes.axvline(result.chosen, color=INK, lw=1, ls=":")

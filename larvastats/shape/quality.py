@@ -79,8 +79,8 @@ class Filter:
     ----------
     threshold : float
         Largest share of `measure` above the cut-off, of a good frame. The default was chosen on 18
-        real larvae, whose tracker marks frames in which larvae touch: of 31,062 frames, all 310
-        beyond it are marked, and the median of the others is a sixth of it.
+        real larvae, whose tracker marks the frames in which larvae touch: all frames beyond it are
+        marked, and the median of all others is a fifth of it (``analyses/shapes.md``).
     cutoff : int
         Highest harmonic of a larva.
     share : float
@@ -92,7 +92,7 @@ class Filter:
         of the largest of all.
     """
 
-    threshold: float = 1e-3
+    threshold: float = 8e-4
     cutoff: int = HARMONICS
     share: float = 0.2
     length: int = 50

@@ -168,7 +168,7 @@ def test_other_filters_and_windows_read_again(database: Path, tmp_path: Path):
     assert ingest(database, store, smooth=1.0).n_read == 3
     assert contents(store) != before
     assert ingest(database, store, filter="threshold=0.5").n_read == 3
-    assert ingest(database, store, filter="threshold=0.001,share=0.2").n_read == 3
+    assert ingest(database, store, filter="threshold=0.0008,share=0.2").n_read == 3
     assert contents(store) == before  # the default, written out
     with pytest.raises(UsageError, match="filter"):
         ingest(database, store, filter="strict")
