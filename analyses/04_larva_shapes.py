@@ -24,7 +24,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pandas as pd
+from contourpy import contour_generator
 from matplotlib.figure import Figure
+from matplotlib.path import Path as Polygon
 
 from larvastats.io import schleyer, trx
 from larvastats.io.paths import identify, walk_database
@@ -46,7 +48,7 @@ from larvastats.shape.agreement import hausdorff, overlap
 from larvastats.shape.contour import area, low_pass, perimeter, resample
 from larvastats.shape.kinematics import kinematics
 from larvastats.shape.midline import arc_length, from_outline, head_first, regular
-from larvastats.shape.quality import Filter, Quality, judge
+from larvastats.shape.quality import Filter, Quality, high_share, judge
 from larvastats.shape.ribbon import ELLIPSE, Profile, learn_profile, reduced, ribbon
 from larvastats.shape.spectrum import spectra
 
@@ -219,6 +221,24 @@ def real_faults(tracks: Tracks, quality: Quality) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def pixelated(tracks: Tracks, good: np.ndarray, profile: Profile) -> pd.DataFrame:
+    """Shares of the staircases that cameras with large pixels make of smooth outlines."""
+    rows = []
+    for size in (0.02, 0.06, 0.1, 0.15):
+        high = []
+        for outline in rebuilt(tracks, good[:: len(good) // 300], profile):
+            low = outline.min(axis=0) - 2 * size
+            n = np.ceil((outline.max(axis=0) - low) / size).astype(int) + 3
+            grid = np.stack(np.meshgrid(np.arange(n[0]), np.arange(n[1])), axis=-1)
+            inside = Polygon(outline).contains_points(grid.reshape(-1, 2) * size + low)
+            image = inside.reshape(grid.shape[:2]).astype(float)
+            steps = max(contour_generator(z=image).lines(0.5), key=len)[:-1]
+            high.append(high_share(resample(steps, [0, len(steps)]))[0])
+        rows.append({"pixel mm": size, "median": np.median(high), "95%": np.quantile(high, 0.95),
+                     "bad": np.mean(np.array(high) > Filter().threshold)})  # fmt: skip
+    return pd.DataFrame(rows)
+
+
 def simulated(folder: Path) -> pd.DataFrame:
     """Frames of simulated trx.mat files: verdicts, true state and true faults."""
     parts = []
@@ -345,6 +365,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     show("Against the tracker's columns", columns(tracks, quality))
     print("\nMidlines from outlines:", midlines_from_outlines(tracks, good))
     show("Frames beyond a threshold", real_faults(tracks, quality))
+    show("Ribbons seen in pixels", pixelated(tracks, good, profile))
     found = spectra(tracks.contour.vertices, tracks.contour.start, quality)
     print(f"threshold from the data: {found.chosen:.2g}")
     rows = picked(tracks, quality, good)

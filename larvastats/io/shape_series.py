@@ -26,6 +26,9 @@ VERDICTS = ("shape_fault", "shape_high", "shape_dropped")
 FEWEST_POINTS = 3
 """Of a midline with an angle."""
 
+MUCH = 0.3
+"""Larger shares of dropped frames are told."""
+
 _BLOCK = 1 << 14
 
 DEFAULT = Filter()
@@ -86,6 +89,7 @@ def shaped(tracks: Tracks, shaping: Shaping) -> tuple[Tracks, Quality | None]:
         quality = _judged(tracks, shaping.filter)
         verdicts = (quality.fault, quality.high, quality.dropped)
         series |= {n: np.asarray(v, float) for n, v in zip(VERDICTS, verdicts, strict=True)}
+        tracks = _with_warning(tracks, quality)
     said = dict.fromkeys(series, "1")
     if tracks.midline is not None and tracks.midline.shape[1] >= FEWEST_POINTS:
         series |= kinematics(
@@ -102,6 +106,18 @@ def _judged(tracks: Tracks, chosen: Filter) -> Quality:
     return judge(
         tracks.larva_index, tracks.t, outline=outline, midline=tracks.midline, chosen=chosen
     )
+
+
+def _with_warning(tracks: Tracks, quality: Quality) -> Tracks:
+    """Say so where so much is dropped that the filter may be at fault."""
+    share = float(quality.dropped.mean())
+    if share <= MUCH:
+        return tracks
+    note = (
+        f"Assay {tracks.identity.assay!r}: the filter drops {share:.0%} of the frames; unless the "
+        "recording is that bad, its threshold does not suit this tracker: give another --filter."
+    )
+    return replace(tracks, notes=(*tracks.notes, note))
 
 
 def _with_midline(tracks: Tracks) -> Tracks:

@@ -161,6 +161,15 @@ def test_kinematics_and_verdicts_are_features_of_every_recording(database: Path,
         assert not one.features["shape_dropped"].any()
 
 
+def test_a_filter_that_drops_much_is_told(database: Path, tmp_path: Path):
+    assert not any("the filter drops" in n for n in ingest(database, tmp_path / "a").notes)
+    for path in database.rglob("*.outline"):
+        path.unlink()
+    report = ingest(database, tmp_path / "b", filter="midline=0.0003")
+    told = [note for note in report.notes if "the filter drops 100% of the frames" in note]
+    assert len(told) >= 1 and "give another --filter" in told[0]
+
+
 def test_other_filters_and_windows_read_again(database: Path, tmp_path: Path):
     store = tmp_path / "store"
     ingest(database, store)

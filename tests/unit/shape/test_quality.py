@@ -11,6 +11,7 @@ from larvastats.errors import UsageError
 from larvastats.io import schleyer
 from larvastats.io.contours import Contours
 from larvastats.shape.contour import N_POINTS, flatten, resample
+from larvastats.shape.kinematics import kinematics
 from larvastats.shape.quality import (
     Fault,
     Filter,
@@ -64,7 +65,9 @@ def test_without_outlines_the_midline_is_judged(larvae):
     t, larva = np.arange(400) / 10, np.zeros(400, int)
     assert not judge(larva, t, midline=midline).bad.any()
     torn = judge(larva, t, midline=jagged(midline, 0.3))
-    assert (torn.fault == Fault.SPECTRUM).mean() > 0.95
+    assert (torn.fault == Fault.SPECTRUM).mean() > 0.8
+    lower = judge(larva, t, midline=midline, chosen=Filter(midline=3e-4))
+    assert lower.bad.any()
     few = judge(larva, t, midline=midline[:, ::5])  # no harmonic above the cut-off in 4 vertices
     assert np.isnan(few.high).all() and not few.bad.any()
 
@@ -110,8 +113,8 @@ def test_a_sequence_is_dropped_beyond_the_share():
 
 
 def test_filters_are_written_and_read():
-    chosen = Filter.parse("threshold=0.002, share=0.1,measure=amplitude,length=20")
-    assert chosen == Filter(0.002, share=0.1, measure="amplitude", length=20)
+    chosen = Filter.parse("threshold=0.002, share=0.1,measure=amplitude,length=20,midline=0.01")
+    assert chosen == Filter(0.002, share=0.1, measure="amplitude", length=20, midline=0.01)
     assert Filter.parse(str(chosen)) == chosen
     assert Filter.parse("default") == Filter()
 
@@ -183,3 +186,6 @@ def test_real_larvae_that_touch_are_found(shared_data: Path):
     assert quality.counts()["missing"] == 2
     assert 0.01 < quality.dropped.mean() < 0.03
     assert np.nanmedian(quality.high) < Filter().threshold / 4
+    bent = np.abs(kinematics(tracks.larva_index, tracks.t, tracks.midline)["body_angle"]) > 1.5
+    midlines = judge(tracks.larva_index, tracks.t, midline=tracks.midline)
+    assert (bent & ~touching).sum() > 1000 and not midlines.bad[bent & ~touching].any()
