@@ -17,7 +17,7 @@ from larvastats.io.matlab import Struct, all_series, cells, read_points, read_se
 from larvastats.io.tracks import MAX_VALUES
 from larvastats.io.trx_identity import IDENTITY_FIELDS
 from larvastats.io.trx_labels import LABEL_FIELDS
-from larvastats.io.vertebrae import VERTEBRAE
+from larvastats.shape.vertebrae import VERTEBRAE
 
 SPINE = ("x_spine", "y_spine")
 CONTOUR = ("x_contour", "y_contour")

@@ -140,5 +140,6 @@ def _shapes(source: Any, ethogram: Ethogram) -> dict[str, Any]:
         "n_failed": len({row["source"] for row in rows if row["status"] != OK}),
         "n_frames": sum(row["n_frames"] for row in tracked),
         "n_bad_frames": sum(row["n_bad_frames"] for row in tracked),
+        "n_dropped_frames": sum(row["n_dropped_frames"] or 0 for row in tracked),
         "features": sorted({name for row in good for name in row["features"] or ()}),
     }

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from larvastats.errors import DataError
-from larvastats.io.vertebrae import VERTEBRAE, five_vertebrae
+from larvastats.shape.vertebrae import VERTEBRAE, five_vertebrae
 
 
 def test_which_points_make_which_vertebra():
