@@ -81,9 +81,7 @@ def report(
     """Make pages to read, to print and to send from a results directory."""
     from larvastats.report.make import make_report
 
-    made = make_report(
-        results, to=to, genotype=genotype, lines=lines, renderer=renderer, out=out
-    )
+    made = make_report(results, to=to, genotype=genotype, lines=lines, renderer=renderer, out=out)
     if json:
         document = {
             "command": "report",

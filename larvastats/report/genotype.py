@@ -56,8 +56,9 @@ class GenotypePage(Page):
         exact = [name for name in known if genotype in (name, name.partition("@")[0])]
         fits = exact or [name for name in known if name.startswith(genotype)]
         if len(fits) != 1:
-            some = ", ".join((fits or known)[:MOST_NAMED])
-            more = f" and {len(fits or known) - MOST_NAMED} more" * (len(fits or known) > MOST_NAMED)
+            names = fits or known
+            some = ", ".join(names[:MOST_NAMED])
+            more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
             what = "names several genotypes" if fits else "is no genotype of these results"
             raise PageError(f"--genotype {genotype} {what}; expected one of {some}{more}.")
         self.genotype = fits[0]
@@ -94,13 +95,13 @@ class GenotypePage(Page):
         if self._screen is None:
             return title + self.missing("screen", "A screen is")
         if row is None:
-            return title + html.paragraph("The screen did not test it: it is a control, or was left "
-                                          "out.", kind="missing")  # fmt: skip
+            said = "The screen did not test it: it is a control, or was left out."
+            return title + html.paragraph(said, kind="missing")
         stored, result = self._screen
         rank = list(result.table["genotype"]).index(self.genotype) + 1
         said = "No test was possible"
         if not numbers.missing(row["rejected"]):
-            said = ("Differs from" if bool(row["rejected"]) else "Cannot be said to differ from")
+            said = "Differs from" if bool(row["rejected"]) else "Cannot be said to differ from"
             said += " its control"
         alpha = result.alpha
         facts = {
@@ -111,8 +112,9 @@ class GenotypePage(Page):
             "distance": f"H = {numbers.fixed(row['hellinger'])} "
             f"({numbers.interval(row['hellinger_low'], row['hellinger_high'])}), adjusted "
             f"{numbers.fixed(row['hellinger_adjusted'])}",
-            "recordings": f"{numbers.counted(row['n_assays'], 'plate')} on "
-            f"{numbers.counted(row['n_dates'], 'date')}, {numbers.counted(row['n_larvae'], 'larva', 'larvae')}, "
+            "recordings": f"{numbers.counted(row['n_assays'], 'assay')} on "
+            f"{numbers.counted(row['n_dates'], 'date')}, "
+            f"{numbers.counted(row['n_larvae'], 'larva', 'larvae')}, "
             f"{numbers.counted(row['n_transitions'], 'transition')}",
             "control": escape(str(row["control"])),
             "note": "" if numbers.missing(row["note"]) else escape(str(row["note"])),
@@ -168,17 +170,17 @@ class GenotypePage(Page):
                   for a, b in zip(cells["from"], cells["to"], strict=True)]  # fmt: skip
         columns = [
             html.Column("transition", arrows),
-            html.number_column("here", cells["p_line"], lambda v: numbers.fixed(v, 3), True),
-            html.number_column("control", cells["p_control"], lambda v: numbers.fixed(v, 3), True),
-            html.number_column("difference", cells["difference"], lambda v: numbers.signed(v, 3), True),
+            html.number_column("here", cells["p_line"], _three, True),
+            html.number_column("control", cells["p_control"], _three, True),
+            html.number_column("difference", cells["difference"], _signed_three, True),
             html.number_column("z", cells["z"], numbers.signed, True),
             html.number_column("p adjusted", cells["p_adjusted"], numbers.p_value),
         ]  # fmt: skip
         shown = [c for c in columns if set(c.cells) != {numbers.MISSING}]
-        legend = html.paragraph("z: difference over its standard error between plates; p adjusted "
+        legend = html.paragraph("z: difference over its standard error between assays; p adjusted "
                                 "holds for all transitions together.", kind="legend")  # fmt: skip
         caption = "Probability of each next action, the surest difference first."
-        return html.Table(caption, shown).html() + legend
+        return html.Table(caption, shown, label="transition").html() + legend
 
     def compared(self) -> Html:
         """Return direct comparisons of it."""
@@ -221,6 +223,14 @@ class GenotypePage(Page):
     def _comparisons(self) -> list[Stored]:
         return [s for s in self.results.every("comparison")
                 if s.design.get("genotype") == self.genotype]  # fmt: skip
+
+
+def _three(value: Any) -> str:
+    return numbers.fixed(value, 3)
+
+
+def _signed_three(value: Any) -> str:
+    return numbers.signed(value, 3)
 
 
 def _comparison(stored: Stored) -> Html:
@@ -266,6 +276,6 @@ def _habituation(result: HabituationResult, row: pd.Series, genotype: str) -> Ht
         else f"p = {numbers.p_value(row['p_value'], result.alpha)}",
     }  # fmt: skip
     alt = f"Curve of {result.design['response']} of {genotype} during the stimulus, with its fit."
-    caption = "Mean over plates with 95% limits and the fit; the control in grey."
+    caption = "Mean over assays with 95% limits and the fit; the control in grey."
     return html.facts(facts) + html.figure(drawn(result.plot(genotype=genotype)), alt, caption,
                                            wide=False)  # fmt: skip

@@ -38,7 +38,7 @@ class HabituationPage(Page):
             facts = shared(stored, "data_name", "stimuli", "stimulus_text", "baseline_text",
                            "unit_text", "null_text")  # fmt: skip
             out += html.paragraph(f"{escape(title)}.", kind="title")
-            out += html.paragraph(*map(escape, verdict(result)), kind="verdict")
+            out += html.paragraph(*map(html.prose, verdict(result)), kind="verdict")
             out += html.facts(facts)
         return out
 
@@ -97,7 +97,7 @@ def tau_text(row: Any, digits: int = 2) -> str:
         limits = numbers.interval(row.tau_low, row.tau_high, digits)
         return f"{numbers.fixed(row.tau, digits)} <small>({limits})</small>"
     text = "" if numbers.missing(row.tau_text) else str(row.tau_text)
-    return escape(text) or numbers.MISSING
+    return html.prose(text) or numbers.MISSING
 
 
 def _levels(result: HabituationResult) -> Html:
@@ -105,25 +105,31 @@ def _levels(result: HabituationResult) -> Html:
     table = result.table
     gate = float(result.design.get("gate", 0.05))
     unit = escape(str(result.design.get("time_unit") or ""))
-    changes = [not numbers.missing(p) and float(p) <= gate for p in table["gate_p"]]
+    wanes = [_said(direction) == "habituation" for direction in table["direction"]]
     rows = list(table.itertuples())
     columns = [
-        html.Column("genotype", marked(short_names(table), changes, "changes")),
-        html.number_column("plates", table["n_assays"], numbers.whole, True),
+        html.Column("genotype", marked(short_names(table), wanes, "habituates")),
+        html.number_column("assays", table["n_assays"], numbers.whole, True),
         html.number_column("before", table["baseline"], largest_first=True),
         html.number_column("first", table["initial"], largest_first=True),
         html.number_column("last", table["final"], largest_first=True),
         html.number_column("recovered", table["recovered_fraction"], largest_first=True),
+        html.text_column("direction", [_said(v) for v in table["direction"]]),
         html.number_column("p changes", table["gate_p"], lambda p: numbers.p_value(p, gate)),
         html.Column(f"τ ({unit})" if unit else "τ", [tau_text(r) for r in rows],
                     [float("nan") if numbers.missing(v) else float(v) for v in table["tau"]]),
     ]  # fmt: skip
     caption = f"Levels of {escape(str(result.design.get('response')))}, and time constants."
     legend = html.paragraph(
-        f"● changes during the stimulus at p ≤ {numbers.plain(gate)}; a time constant τ is given "
-        "there only. Recovered: the part of the way back to the level before.", kind="legend",
+        f"● habituates: changes during the stimulus at p ≤ {numbers.plain(gate)}, towards the "
+        "level before; a time constant τ is given there only. Recovered: the part of the way back.",
+        kind="legend",
     )  # fmt: skip
     return html.Table(caption, columns, label="genotype").html() + legend
+
+
+def _said(value: Any) -> str:
+    return "" if numbers.missing(value) else str(value)
 
 
 def _tests(result: HabituationResult) -> Html:
@@ -177,8 +183,8 @@ def _methods(stored: Stored, result: HabituationResult) -> Html:
     table = result.table
     n = numbers.between(table["n_assays"].min(), table["n_assays"].max())
     models = {
-        "recovery": "p(t) = p<sub>∞</sub> + (p<sub>0</sub> − p<sub>∞</sub>) exp(−(t − t<sub>0</sub>)"
-        "/τ)",
+        "recovery": "p(t) = p<sub>∞</sub> + (p<sub>0</sub> − p<sub>∞</sub>) "
+        "exp(−(t − t<sub>0</sub>)/τ)",
         "pulses": "the same exponential with the number of the pulse in the place of time",
     }
     model = models.get(str(d["kind"]), f"desensitisation and resensitisation {cite('berne')}")
@@ -186,11 +192,12 @@ def _methods(stored: Stored, result: HabituationResult) -> Html:
     text = [
         f"The response {escape(str(d['response']))} was followed over "
         f"{escape(str(d['stimulus_text']))} in {numbers.counted(len(table), 'genotype')} of {n} "
-        f"plates each ({escape(str(d.get('stimuli') or ''))}).",
-        f"Model: {model}, fitted by the binomial likelihood of the pooled curve, its variance taken "
-        "from the scores of plates.",
-        f"Time constants are given where the plates show a change during the stimulus (p ≤ {gate}); "
-        f"their 95% limits come from the profile deviance over its dispersion {cite('chandler')}.",
+        f"assays each ({escape(str(d.get('stimuli') or ''))}).",
+        f"Model: {model}, fitted by the binomial likelihood of the pooled curve, its "
+        "variance taken from the scores of assays.",
+        "Time constants are given where the assays show that the response wanes during the "
+        f"stimulus (p ≤ {gate}); their 95% limits come from the profile deviance over its "
+        f"dispersion {cite('chandler')}.",
         f"Genotypes were compared by {escape(str(d['null_text']))} "
         f"({numbers.whole(d.get('n_resamples'))} resamples) {cite('cameron')}.",
     ]  # fmt: skip

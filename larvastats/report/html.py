@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from larvastats.report import numbers
 
-LONG = 25
+LONG = 40
 """Rows from which on a table scrolls in a window of its own."""
 
 UNRESERVED = " !'()*+,-./:;=?@_~$&"
@@ -56,17 +56,20 @@ class Column:
         What numbers are sorted by; text sorts by itself.
     largest_first : bool
         Whether the first sort puts the largest on top.
+    is_text : bool
+        Whether it reads as text, from the left, although it sorts by keys.
     """
 
     head: str
     cells: Sequence[str]
     keys: Sequence[float] | None = None
     largest_first: bool = False
+    is_text: bool = False
 
     @property
-    def is_number(self) -> bool:
-        """Whether the column is right-aligned and sorts by its keys."""
-        return self.keys is not None
+    def kind(self) -> str:
+        """Return the class of its cells: ``number`` from the right, ``keyed`` sorts by keys too."""
+        return "" if self.keys is None else "keyed" if self.is_text else "number"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,7 @@ class Table:
         )
 
     def _head(self, k: int, column: Column) -> str:
-        kind = ' class="number"' if column.is_number else ""
+        kind = f' class="{column.kind}"' if column.kind else ""
         order = ' data-first="descending"' if column.largest_first else ""
         now = ' aria-sort="ascending"' if k == self.sorted_by else ""
         return f'<th scope="col"{kind}{order}{now}>{column.head}</th>'
@@ -116,7 +119,7 @@ class Table:
                 cells.append(f"<td>{column.cells[i]}</td>")
             else:
                 key = "" if numbers.missing(column.keys[i]) else f"{float(column.keys[i]):.8g}"
-                cells.append(f'<td class="number" data-key="{key}">{column.cells[i]}</td>')
+                cells.append(f'<td class="{column.kind}" data-key="{key}">{column.cells[i]}</td>')
         return f"<tr{strong}>{''.join(cells)}</tr>"
 
 
@@ -153,6 +156,14 @@ def facts(pairs: Mapping[str, str]) -> Html:
         f"<div><dt>{escape(name)}</dt><dd>{text}</dd></div>" for name, text in pairs.items() if text
     )
     return Html(f'<dl class="facts">{rows}</dl>')
+
+
+def prose(text: Any) -> str:
+    """Set what a command says for a terminal as a page does: ``<=``, ``->``, ranges, times."""
+    out = str(text).replace("<=", "≤").replace(">=", "≥").replace("->", "→")
+    out = re.sub(r"(?<![\w.-])(\d*\.?\d+)-(\d*\.?\d+)(?![\w-])", r"\1–\2", out)
+    out = re.sub(r"(?<![\w.])-(?=\.?\d)", "−", out)
+    return escape(re.sub(r"(?<=\w) x (?=\w)", " × ", out), quote=False)
 
 
 def code(text: str) -> str:

@@ -100,13 +100,14 @@ def make_report(
     if renderer == "quarto" and quarto is None:
         raise DataError("quarto was not found on the PATH: install it, or leave --renderer out.")
     values = {"results": str(root), "lines": lines, "genotype": genotype or ""}
+    notes: tuple[str, ...] = ()
     if quarto is not None:
-        made, notes = render_by_quarto(quarto, source, pages, values, to), ()
+        made = render_by_quarto(quarto, source, pages, values, to)
     else:
         made, notes = _built_in(source, pages, values)
     names = {page: f"{_file(page, genotype, found)}.{to}" for page in pages}
     files = _place({names[page]: text for page, text in made.items()}, target)
-    return Report(tuple(files), "builtin" if quarto is None else "quarto", tuple(notes))
+    return Report(tuple(files), "builtin" if quarto is None else "quarto", notes)
 
 
 def reports_folder() -> Path:

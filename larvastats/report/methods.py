@@ -26,8 +26,8 @@ REFERENCES = {
     "loglikelihood. <i>Biometrika</i> 94:167–183.",
     "chung": "Chung EY, Romano JP (2013). Exact and asymptotically robust permutation tests. "
     "<i>Ann Stat</i> 41:484–507.",
-    "freedman": "Freedman D, Lane D (1983). A nonstochastic interpretation of reported significance "
-    "levels. <i>J Bus Econ Stat</i> 1:292–298.",
+    "freedman": "Freedman D, Lane D (1983). A nonstochastic interpretation of reported "
+    "significance levels. <i>J Bus Econ Stat</i> 1:292–298.",
     "phipson": "Phipson B, Smyth GK (2010). Permutation p-values should never be zero. "
     "<i>Stat Appl Genet Mol Biol</i> 9:39.",
     "rao": "Rao JNK, Wu CFJ (1988). Resampling inference with complex survey data. "
@@ -54,10 +54,10 @@ CORRECTIONS = {
 }  # fmt: skip
 
 COUNTED = {
-    "jump": "Transitions between consecutive bouts of different actions were counted per plate",
-    "frame": "Transitions from one step of {dt:g} s to the next were counted per plate",
-    "ever": "Larvae that made a transition at least once were counted per plate",
-    "ever-action": "Larvae that did an action at least once were counted per plate",
+    "jump": "Transitions between consecutive bouts of different actions were counted per assay",
+    "frame": "Transitions from one step of {dt:g} s to the next were counted per assay",
+    "ever": "Larvae that made a transition at least once were counted per assay",
+    "ever-action": "Larvae that did an action at least once were counted per assay",
 }
 
 
@@ -97,32 +97,31 @@ def screen_methods(
         _statistic(design, cite),
         _null(design, cite),
         _correction(design, provenance, cite),
-        _effects(table, design, cite),
     ]
     if cells_tested:
         text.append(
-            "In these lines single transitions were tested by the largest |z| of all transitions "
+            "In those lines single transitions were tested by the largest |z| of all transitions "
             f"under the same relabellings {cite('westfall')}."
         )
-    text += [_calibration(provenance), software(provenance)]
+    text += [_effects(table, design, cite), _calibration(provenance), software(provenance)]
     return html.paragraph(*text, kind="methods") + cite.list()
 
 
 def _animals(table: pd.DataFrame, design: Mapping[str, Any]) -> str:
-    lines, tested = table, table[table["p_value"].notna()]
+    tested = table[table["p_value"].notna()]
     lines = tested if len(tested) else table
     controls = [str(c) for c in lines["control"].dropna().unique()]
     control = escape(controls[0]) if len(controls) == 1 else f"{len(controls)} control genotypes"
-    stimulus = escape(str(design.get("stimuli") or ""))
+    stimulus = html.prose(design.get("stimuli") or "")
     under = f" under {stimulus}" if stimulus else ""
-    plates = numbers.between(lines["n_assays"].min(), lines["n_assays"].max())
+    assays = numbers.between(lines["n_assays"].min(), lines["n_assays"].max())
     dates = numbers.between(lines["n_dates"].min(), lines["n_dates"].max())
     controls_n = numbers.between(lines["n_control_assays"].min(), lines["n_control_assays"].max())
     dated = f" on {dates} dates" if design.get("block") == "date" else ""
     return (
-        f"{numbers.counted(len(lines), 'line')} and {control} as control were recorded{under}: "
-        f"{plates} plates per line{dated} and {controls_n} control plates for each, "
-        f"{numbers.whole(lines['n_larvae'].sum())} larvae of the lines in all."
+        f"Recordings of {numbers.counted(len(lines), 'line')} and of {control} as control were "
+        f"made{under}: {assays} assays per line{dated} and {controls_n} control assays for each, "
+        f"with {numbers.whole(lines['n_larvae'].sum())} larvae of the lines in all."
     )
 
 
@@ -145,10 +144,9 @@ def _statistic(design: Mapping[str, Any], cite: Cited) -> str:
         if dated
         else f", with the {design.get('unit')} as replicate"
     )
-    what = "its change" if design.get("contrast") else "it"
-    return f"Each line was compared with its control by the {name} of {what}{source}{replicate}." \
-        if design.get("contrast") else \
-        f"Each line was compared with its control by the {name}{source}{replicate}."
+    whose = "change" if design.get("contrast") else "behaviour"
+    how = f"the {name}{source}{replicate}"
+    return f"The {whose} of each line was compared with its control’s by {how}."
 
 
 def _null(design: Mapping[str, Any], cite: Cited) -> str:
@@ -159,8 +157,8 @@ def _null(design: Mapping[str, Any], cite: Cited) -> str:
             f"{cite('box')}, since the number of relabellings bounds p-values from below."
         )
     return (
-        f"P-values come from {escape(str(design.get('null_text')))} {cite('chung')}: all ways to do "
-        f"so, or random ones where there are too many, up to "
+        f"P-values come from {escape(str(design.get('null_text')))} {cite('chung')}: all ways to "
+        f"do so, or random ones where there are too many, up to "
         f"{numbers.whole(design.get('n_resamples'))}; the observed labelling counts among them "
         f"{cite('phipson')}."
     )
@@ -172,7 +170,9 @@ def _correction(design: Mapping[str, Any], provenance: Mapping[str, Any], cite: 
     if not text:
         return f"Lines with p ≤ {alpha} were called different, without a correction for many tests."
     source = f" {cite(work)}" if work else ""
-    return f"They were adjusted {text}{source}; lines with {symbol} ≤ {alpha} were called different."
+    return (
+        f"They were adjusted {text}{source}; lines with {symbol} ≤ {alpha} were called different."
+    )
 
 
 def _effects(table: pd.DataFrame, design: Mapping[str, Any], cite: Cited) -> str:
@@ -183,7 +183,7 @@ def _effects(table: pd.DataFrame, design: Mapping[str, Any], cite: Cited) -> str
     text = (
         "The effect size is the Hellinger distance between the rows of the pooled transition "
         f"matrices of line and control, averaged {average} over states; its adjusted form is "
-        "jackknifed over plates against the bias of small counts."
+        "jackknifed over assays against the bias of small counts."
     )
     if table["hellinger_low"].notna().any():
         text += (
@@ -199,8 +199,8 @@ def _calibration(provenance: Mapping[str, Any]) -> str:
     if not verdict:
         return ""
     return (
-        "The error was checked on pseudo-lines drawn from the control’s own plates: "
-        f"{escape(lower_first(str(verdict)))}"
+        "The error was checked on pseudo-lines drawn from the control’s own assays: "
+        f"{html.prose(lower_first(str(verdict)))}"
     )
 
 

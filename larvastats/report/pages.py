@@ -48,7 +48,7 @@ class Page:
         sentences = []
         for stored in self.results.every(*self.kinds):
             said = stored.provenance.get("notes")
-            sentences += [escape(str(note)) for note in (said if isinstance(said, list) else [])]
+            sentences += [html.prose(note) for note in (said if isinstance(said, list) else [])]
             sentences += self.more_notes(stored)
             for name in stored.changed():
                 sentences.append(
@@ -124,7 +124,7 @@ def shared(stored: Stored, *names: str) -> dict[str, str]:
         "method_text": "test", "protocol": "protocol", "response": "response",
     }  # fmt: skip
     design = stored.design
-    return {labels[n]: escape(str(design[n])) for n in names if design.get(n)}
+    return {labels[n]: html.prose(design[n]) for n in names if design.get(n)}
 
 
 def short_names(table: Any) -> list[str]:

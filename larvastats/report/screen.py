@@ -47,10 +47,10 @@ class ScreenPage(Page):
         facts["control"] = ", ".join(escape(str(c)) for c in controls[:3]) + (
             f" and {len(controls) - 3} more" if len(controls) > 3 else ""
         )
-        verdict = escape(printing.verdict(self.result, _named(self.result.table)))
+        verdict = html.prose(printing.verdict(self.result, _named(self.result.table)))
         return (
             html.paragraph(f"{title}.", kind="title")
-            + html.paragraph(verdict.replace("&lt;=", "≤"), kind="verdict")
+            + html.paragraph(verdict, kind="verdict")
             + html.facts(facts)
         )
 
@@ -80,10 +80,10 @@ class ScreenPage(Page):
             html.number_column("H adj.", table["hellinger_adjusted"], largest_first=True),
             html.Column(
                 "largest change", _changes(table), [abs(float(v)) for v in table["top_difference"]],
-                True,
+                True, True,
             ),
             html.number_column("dates", table["n_dates"], numbers.whole, True),
-            html.number_column("plates", table["n_assays"], numbers.whole, True),
+            html.number_column("assays", table["n_assays"], numbers.whole, True),
             html.number_column("larvae", table["n_larvae"], numbers.whole, True),
         ]  # fmt: skip
         caption = f"All {numbers.counted(len(table), 'line')}, best first."
@@ -103,7 +103,7 @@ class ScreenPage(Page):
             correction=str(d["correction_text"]).removesuffix(" <=").removesuffix(" q"),
             what="change differs" if d.get("contrast") else "probability differs",
         )  # fmt: skip
-        return html.paragraph(escape(text), kind="legend")
+        return html.paragraph(html.prose(text), kind="legend")
 
     def picture(self, kind: str) -> html.Svg | Html:
         """Return ``ranking`` or ``volcano``, as the command drew it or drawn from its table."""
@@ -132,7 +132,7 @@ class ScreenPage(Page):
             verdict, n = self.stored.provenance.get("calibration"), int(table["n"].max())
         else:
             return self.missing("calibration", "A calibration is")
-        lead = html.paragraph(escape(str(verdict or "")), kind="verdict")
+        lead = html.paragraph(html.prose(verdict or ""), kind="verdict")
         return lead + _shares(table, n) + self._more_draws(stored, n)
 
     def _more_draws(self, stored: Stored | None, n: int) -> Html:
@@ -192,7 +192,7 @@ class ScreenPage(Page):
         """Return notes of single lines, gathered."""
         if stored.kind != "screen" or self.result is None:
             return []
-        return [escape(note) for note in printing.line_notes(self.result.table)]
+        return [html.prose(note) for note in printing.line_notes(self.result.table)]
 
     def methods(self) -> Html:
         """Return the paragraph for a paper, and its references."""
@@ -247,9 +247,7 @@ def drawn(figure: Any) -> str:
 def matrices_svg(stored: Stored, result: ScreenResult, genotype: str) -> str:
     """Return the matrices of a line, as the command drew them or drawn from its table."""
     name = "".join(c if c.isalnum() or c in "@._-+" else "_" for c in genotype)
-    return stored.picture(f"matrices_{name}") or drawn(
-        result.plot("matrices", genotype=genotype)
-    )
+    return stored.picture(f"matrices_{name}") or drawn(result.plot("matrices", genotype=genotype))
 
 
 def matrices_alt(name: str, row: pd.Series) -> str:
@@ -267,44 +265,57 @@ def matrices_caption(row: pd.Series, alpha: float) -> str:
     change = escape(str(row["top_transition"]).replace("->", " → "))
     return (
         f"{change} {numbers.signed(row['top_difference'])}; H "
-        f"{numbers.fixed(row['hellinger'])} ({numbers.interval(row['hellinger_low'], row['hellinger_high'])}), "
+        f"{numbers.fixed(row['hellinger'])} "
+        f"({numbers.interval(row['hellinger_low'], row['hellinger_high'])}), "
         f"q = {numbers.p_value(row['q_value'], alpha)}."
     )  # fmt: skip
 
 
 def power_tables(stored: Stored) -> Html:
     """Return the smallest effect, power by design, and what controls vary by."""
-    design, table = stored.design, stored.table("power")
-    smallest, parts = stored.table("smallest"), stored.table("components")
-    effect = escape(str(design.get("effect", "")).replace("->", " → "))
+    design, smallest = stored.design, stored.table("smallest")
+    transition = str(design.get("effect", "")).rpartition(" ")[0]
     usual = design.get("usual_design") or {}
-    by = ", ".join(f"{n} {noun}" for noun, n in usual.items())
-    least = "; ".join(
-        f"{numbers.signed(d)} at α = {numbers.p_value(a)}"
+    names = {"dates": "dates", "plates": "plates per date", "larvae": "larvae per plate"}
+    by = ", ".join(f"{n} {names.get(noun, noun)}" for noun, n in usual.items())
+    least = " and ".join(
+        f"{numbers.signed(d)} at α = {numbers.plain(a, 2)}"
         for a, d in zip(smallest["alpha"], smallest["delta"], strict=True)
     )
     lead = html.paragraph(
-        f"With the usual design of this screen ({escape(by.replace('plates', 'plates per date').replace('larvae', 'larvae per plate'))}), the smallest "
-        f"change of that transition found 8 times in 10 is {least}.", kind="verdict",
-    )  # fmt: skip
+        f"The smallest change of {html.prose(transition)} that the usual design of this screen "
+        f"({escape(by)}) finds 8 times in 10 is {least}.",
+        kind="verdict",
+    )
+    return lead + _power_table(stored) + _components(stored.table("components"))
+
+
+def _power_table(stored: Stored) -> Html:
+    """Return power with its interval: rows by dates and plates, columns by larvae."""
+    table, design = stored.table("power"), stored.design
+    by = [name for name in ("dates", "plates") if name in table]
+    groups = list(dict.fromkeys(table[by].itertuples(index=False, name=None)))
     columns = [
-        html.number_column(name, table[name], numbers.whole, True)
-        for name in ("dates", "plates", "larvae") if name in table
+        html.Column(by[0] if by[0] == "dates" else "plates", [str(g[0]) for g in groups],
+                    [float(g[0]) for g in groups]),
+        *([html.number_column("plates", [g[1] for g in groups], numbers.whole)]
+          if len(by) == 2 else []),
     ]  # fmt: skip
-    columns += [
-        html.number_column("power", table["power"], numbers.fixed, True),
-        html.Column("95% interval", [numbers.interval(a, b) for a, b in
-                                     zip(table["low"], table["high"], strict=True)],
-                    [float(v) for v in table["low"]], True),
-    ]  # fmt: skip
-    first = html.Column(columns[0].head, columns[0].cells)
+    for larvae in sorted(table["larvae"].unique()):
+        own = table[table["larvae"] == larvae].set_index(by)
+        rows = [own.loc[g if len(by) == 2 else g[0]] for g in groups]
+        cells = [
+            f"{numbers.fixed(r['power'])} <small>({numbers.interval(r['low'], r['high'])})</small>"
+            for r in rows
+        ]
+        columns.append(html.Column(f"{larvae} larvae", cells, [float(r["power"]) for r in rows]))
     n = numbers.between(table["n"].min(), table["n"].max())
     caption = (
-        f"Power to find {effect} by dates, plates per date and larvae per plate, from {n} simulated "
-        f"lines each, at α = {numbers.plain(design.get('alpha', 0.05))}."
+        f"Power to find {html.prose(design.get('effect', ''))} by dates, plates per date and "
+        f"larvae per plate, from {n} simulated lines each, at α = "
+        f"{numbers.plain(design.get('alpha', 0.05))}."
     )
-    shown = html.Table(caption, [first, *columns[1:]]).html()
-    return lead + shown + _components(parts)
+    return html.Table(caption, columns).html()
 
 
 def _components(parts: pd.DataFrame) -> Html:
@@ -330,12 +341,13 @@ def _shares(table: pd.DataFrame, n: int) -> Html:
     ]
     for level in levels:
         rows = [of[(*g, level)] for g in groups]
-        cells = [f"{numbers.fixed(r.share, 3)} <small>({numbers.interval(r.low, r.high, 3)})</small>"
-                 for r in rows]  # fmt: skip
+        limits = [numbers.interval(r.low, r.high, 3) for r in rows]
+        cells = [f"{numbers.fixed(r.share, 3)} <small>({limit})</small>"
+                 for r, limit in zip(rows, limits, strict=True)]  # fmt: skip
         columns.append(html.Column(f"p ≤ {level:g}", cells, [float(r.share) for r in rows], True))
     caption = (
-        f"Share of {numbers.counted(n, 'control pseudo-line')} called different at each level, with "
-        "95% intervals."
+        f"Share of {numbers.counted(n, 'control pseudo-line')} called different at each level, "
+        "with 95% intervals."
     )
     return html.Table(caption, columns).html()
 

@@ -153,9 +153,9 @@ class Stored:
         found = []
         for name, wanted in (sums if isinstance(sums, dict) else {}).items():
             path = self.folder / Path(str(name)).name
-            if path.suffix in (".parquet", ".json", ".csv") and path.is_file():
-                if hashlib.sha256(path.read_bytes()).hexdigest() != wanted:
-                    found.append(path.name)
+            read = path.suffix in (".parquet", ".json", ".csv") and path.is_file()
+            if read and hashlib.sha256(path.read_bytes()).hexdigest() != wanted:
+                found.append(path.name)
         return found
 
 

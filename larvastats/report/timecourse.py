@@ -101,7 +101,9 @@ def verdicts(stored: Stored, genotype: str | None = None) -> list[str]:
                      f"{numbers.fixed(abs(t.largest_difference))}{' ' + unit if unit else ''})"
                      for t in own.itertuples()]  # fmt: skip
             more = f" and {len(times) - 6} more" if len(times) > 6 else ""
-            out.append(f"{name} differs from its control at {', '.join(times[:6])}{more} (p = {p}).")
+            out.append(
+                f"{name} differs from its control at {', '.join(times[:6])}{more} (p = {p})."
+            )
     return out
 
 
@@ -121,8 +123,8 @@ def course_tests(table: pd.DataFrame, level: float) -> Html:
         html.number_column("differs for (s)", table["seconds_different"], numbers.plain, True),
         html.number_column("p", table["p_value"], p),
         html.number_column("q", table["q_value"], p),
-        html.number_column("plates", table["n_assays"], numbers.whole, True),
-        html.number_column("control plates", table["n_control_assays"], numbers.whole, True),
+        html.number_column("assays", table["n_assays"], numbers.whole, True),
+        html.number_column("control assays", table["n_control_assays"], numbers.whole, True),
         html.number_column("dates", table["n_dates"], numbers.whole, True),
     ]
     legend = html.paragraph("p holds for all times of a genotype together, q for all genotypes.",
@@ -158,7 +160,7 @@ def _responses(table: pd.DataFrame, level: float, stored: Stored) -> Html:
         html.number_column("begins (s)", table["t_first"], numbers.plain),
         html.number_column("p", table["p_value"], lambda p: numbers.p_value(p, level)),
         html.number_column("smallest possible p", table["p_floor"], numbers.p_value),
-        html.number_column("plates", table["n_assays"], numbers.whole, True),
+        html.number_column("assays", table["n_assays"], numbers.whole, True),
     ]
     return html.Table(f"Change from the level before ({before}).", columns, label="genotype").html()
 
@@ -209,8 +211,8 @@ def _alt(stored: Stored, name: str) -> str:
         return f"Distributions of {what} by genotype, without and with the stimulus."
     how = "in one frame" if name == "overlay" else "in a panel of its own"
     return (
-        f"Curves of {what} over time of {n} genotypes, each {how}; the times of difference stand in "
-        "the table below."
+        f"Curves of {what} over time of {n} genotypes, each {how}; the times of difference stand "
+        "in the table below."
     )
 
 
@@ -219,11 +221,11 @@ def _methods(stored: Stored) -> Html:
     text = [
         f"{escape(str(d.get('response_text') or d.get('response')))} was followed over time "
         f"({escape(str(d.get('time_text') or ''))}; {escape(str(d.get('stimuli') or ''))}); curves "
-        "are means over plates.",
+        "are means over assays.",
         f"Limits: {escape(str(d['limits_text']))}." if d.get("limits_text") else "",
-        f"Genotypes were compared with their control by {escape(str(d['method_text']))}; the family "
-        f"error of all times is {numbers.plain(d.get('alpha', 0.05))}, and q-values (Benjamini &amp; "
-        "Hochberg 1995) hold for all genotypes." if d.get("method_text") else "",
+        f"Genotypes were compared with their control by {escape(str(d['method_text']))}; the "
+        f"family error of all times is {numbers.plain(d.get('alpha', 0.05))}, and q-values "
+        "(Benjamini &amp; Hochberg 1995) hold for all genotypes." if d.get("method_text") else "",
         software(stored.provenance),
     ]  # fmt: skip
     return html.paragraph(*text, kind="methods")
