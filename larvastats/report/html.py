@@ -96,31 +96,39 @@ class Table:
         kind = "table-window long" if n >= LONG else "table-window"
         heads = "".join(self._head(k, c) for k, c in enumerate(self.columns))
         rows = "\n".join(self._row(i) for i in range(n))
-        name = escape(re.sub(r"<[^>]+>", "", self.caption).split(".")[0], quote=True)
+        name = re.sub(r"<[^>]+>", "", self.caption).rstrip(".").replace('"', "&quot;")
         data = f' data-label="{escape(self.label, quote=True)}"' if self.label else ""
         return Html(
+            f'<p class="caption">{self.caption}</p>\n'
             f'<div class="{kind}" role="region" tabindex="0" aria-label="{name}">\n'
-            f'<table class="sortable" data-quarto-disable-processing="true"{data}>\n'
-            f"<caption>{self.caption}</caption>\n<thead><tr>{heads}</tr></thead>\n"
+            f'<table class="sortable" aria-label="{name}" '
+            f'data-quarto-disable-processing="true"{data}>\n<thead><tr>{heads}</tr></thead>\n'
             f"<tbody>\n{rows}\n</tbody>\n</table>\n</div>"
         )
 
     def _head(self, k: int, column: Column) -> str:
-        kind = f' class="{column.kind}"' if column.kind else ""
+        kind = "keyed" if k == 0 and column.kind else column.kind
+        kind = f' class="{kind}"' if kind else ""
         order = ' data-first="descending"' if column.largest_first else ""
         now = ' aria-sort="ascending"' if k == self.sorted_by else ""
         return f'<th scope="col"{kind}{order}{now}>{column.head}</th>'
 
     def _row(self, i: int) -> str:
         strong = ' class="strong"' if self.strong and self.strong[i] else ""
-        cells = [f'<th scope="row">{self.columns[0].cells[i]}</th>']
+        first = self.columns[0]
+        cells = [f'<th scope="row"{_key(first, i)}>{first.cells[i]}</th>']
         for column in self.columns[1:]:
-            if column.keys is None:
-                cells.append(f"<td>{column.cells[i]}</td>")
-            else:
-                key = "" if numbers.missing(column.keys[i]) else f"{float(column.keys[i]):.8g}"
-                cells.append(f'<td class="{column.kind}" data-key="{key}">{column.cells[i]}</td>')
+            kind = f' class="{column.kind}"' if column.kind else ""
+            cells.append(f"<td{kind}{_key(column, i)}>{column.cells[i]}</td>")
         return f"<tr{strong}>{''.join(cells)}</tr>"
+
+
+def _key(column: Column, i: int) -> str:
+    """Return the attribute that a cell is sorted by."""
+    if column.keys is None:
+        return ""
+    value = column.keys[i]
+    return ' data-key=""' if numbers.missing(value) else f' data-key="{float(value):.8g}"'
 
 
 def number_column(
