@@ -67,11 +67,11 @@ class Page:
         assert "exceptionDetails" not in result, result["exceptionDetails"]
         return result["result"].get("value")
 
-    def open(self, address: str, width: int, height: int = 900) -> None:
-        """Load a page into a window of that size."""
+    def open(self, address: str, width: int, height: int = 900, policy: bool = False) -> None:
+        """Load a page into a window of that size; `policy` keeps its own policy in force."""
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
-        self.call("Page.setBypassCSP", enabled=True)  # for the font of the tests only
+        self.call("Page.setBypassCSP", enabled=not policy)  # for the font of the tests only
         self.resize(width, height)
         self.call("Page.navigate", url=address)
         deadline = time.monotonic() + TIMEOUT_S
