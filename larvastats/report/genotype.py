@@ -173,12 +173,13 @@ class GenotypePage(Page):
             html.number_column("here", cells["p_line"], _three, True),
             html.number_column("control", cells["p_control"], _three, True),
             html.number_column("difference", cells["difference"], _signed_three, True),
-            html.number_column("z", cells["z"], numbers.signed, True),
+            html.number_column("z", cells["z"].where(cells["z"] != 0), numbers.signed, True),
             html.number_column("p adjusted", cells["p_adjusted"], numbers.p_value),
         ]  # fmt: skip
         shown = [c for c in columns if set(c.cells) != {numbers.MISSING}]
         legend = html.paragraph("z: difference over its standard error between assays; p adjusted "
-                                "holds for all transitions together.", kind="legend")  # fmt: skip
+                                "holds for all transitions together; –: too rare to be tested.",
+                                kind="legend")  # fmt: skip
         caption = "Probability of each next action, the surest difference first."
         return html.Table(caption, shown, label="transition").html() + legend
 

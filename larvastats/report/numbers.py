@@ -55,7 +55,8 @@ def fixed(value: Any, digits: int = 2) -> str:
 def signed(value: Any, digits: int = 2) -> str:
     """Write a number with its sign."""
     text = fixed(value, digits)
-    return text if text == MISSING or text.startswith(MINUS) else f"+{text}"
+    bare = text == MISSING or text.startswith(MINUS) or not text.strip("0.")
+    return text if bare else f"+{text}"
 
 
 def whole(value: Any) -> str:

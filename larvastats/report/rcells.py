@@ -49,7 +49,9 @@ def _load(shell: Any) -> str:
 
 
 def _lacking(packages: Sequence[str]) -> str:
-    from rpy2.robjects.packages import isinstalled
+    from rpy2 import robjects
 
-    lost = [name for name in packages if not isinstalled(name)]
+    # R keeps warnings for the next call of its user, who did not cause them
+    ask = robjects.r("function(p) suppressWarnings(requireNamespace(p, quietly = TRUE))")
+    lost = [name for name in packages if not ask(name)[0]]
     return f"R has no package {', '.join(lost)}" if lost else ""

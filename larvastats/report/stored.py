@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from larvastats import __version__
-from larvastats.errors import DataError, UsageError
+from larvastats.errors import DataError
 from larvastats.report import html
 
 PROVENANCE = "provenance.json"
@@ -289,12 +289,3 @@ def _damaged_picture(path: Path) -> str:
 def _short(error: BaseException) -> str:
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return text.splitlines()[0][:160].rstrip(".")
-
-
-def tell_missing(path: str | os.PathLike[str]) -> UsageError:
-    """Make the sentence of a results directory that is none, for the command line."""
-    try:
-        find_results(path)
-    except PageError as error:
-        return UsageError(str(error))
-    raise AssertionError(f"{path} is a directory")

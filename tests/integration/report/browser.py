@@ -113,9 +113,11 @@ class Page:
         out = []
         for event in self.events:
             what, said = event["method"], event.get("params", {})
-            if what == "Runtime.exceptionThrown" or (
-                what == "Log.entryAdded" and said["entry"]["level"] in ("error", "warning")
-            ) or (what == "Runtime.consoleAPICalled" and said["type"] in ("error", "warning")):
+            if (
+                what == "Runtime.exceptionThrown"
+                or (what == "Log.entryAdded" and said["entry"]["level"] in ("error", "warning"))
+                or (what == "Runtime.consoleAPICalled" and said["type"] in ("error", "warning"))
+            ):
                 out.append(json.dumps(said)[:500])
         return out
 

@@ -30,18 +30,13 @@ def command(*words: object) -> None:
     assert result.exit_code == 0, result.output
 
 
-@pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `make demo` writes, and nothing else."""
-    folder = tmp_path_factory.mktemp("results") / "demo"
+def make_demo(folder: Path) -> None:
+    """Write what `make demo` writes, and nothing else."""
     command("screen", *PROTOCOL, "--out", folder)
-    return folder
 
 
-@pytest.fixture(scope="session")
-def full(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo, with everything a page can show in subdirectories."""
-    folder = tmp_path_factory.mktemp("results") / "full"
+def make_full(demo: Path, folder: Path) -> None:
+    """Add to the demo everything that a page can show, in subdirectories."""
     shutil.copytree(demo, folder)
     command("calibrate", *PROTOCOL, "--draws", 40, "--resamples", 99, "--out", folder / "calibrate")
     command("power", *PROTOCOL, "--simulations", 20, "--dates", "2,4", "--plates", "1,2",
@@ -51,6 +46,21 @@ def full(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             "--out", folder / "transitions")  # fmt: skip
     command("compare", LINE, CONTROL, *PROTOCOL, "--out", folder / "compare")
     write_timecourse(folder / "timecourse")
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results of `make demo`."""
+    folder = tmp_path_factory.mktemp("results") / "demo"
+    make_demo(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def full(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo with everything that a page can show."""
+    folder = tmp_path_factory.mktemp("results") / "full"
+    make_full(demo, folder)
     return folder
 
 

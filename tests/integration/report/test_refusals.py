@@ -316,6 +316,20 @@ def test_a_cell_that_raises_is_a_sentence(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_notebook_shows_the_sentence_and_no_traceback(project, demo: Path) -> None:
+    """What Quarto prints of a directory that is not there: its cell, and this."""
+    from larvastats.report.document import read_document
+    from larvastats.report.execute import run_cells
+
+    text = (reports_folder() / "screen.qmd").read_text(encoding="utf-8")
+    text = text.replace("#| label: read", "#| label: read\n#| error: true").partition("## R")[0]
+    document = read_document(project(text.replace("page.head()", "1")) / "screen.qmd")
+    outputs = run_cells(document, {"results": "nowhere/at/all"})
+    (error,) = [out for out in outputs[1] if out["output_type"] == "error"]
+    (line,) = error["traceback"]
+    assert line.startswith("error: the results directory nowhere/at/all does not exist")
+
+
 def test_a_page_without_parameters_gets_them_first(project, demo: Path) -> None:
     folder = project("---\ntitle: x\n---\n\n```{python}\n#| echo: false\nprint(results)\n```\n")
     page, limits = render_page(folder / "screen.qmd", {"results": "here"})

@@ -170,7 +170,8 @@ def test_quarto_on_the_path_renders(cli, quarto, full: Path, tmp_path: Path) -> 
     assert done.json["renderer"] == "quarto"
     calls = [json.loads(line) for line in log.read_text().splitlines()]
     assert [words[:4] for words, *_ in calls] == [
-        ["render", f"{page}.qmd", "--to", "html"] for page in ("screen", "habituation", "timecourse")
+        ["render", f"{page}.qmd", "--to", "html"]
+        for page in ("screen", "habituation", "timecourse")
     ]
     for _, values, folder, python in calls:
         assert values == {"results": str(full), "lines": 5, "genotype": ""}
@@ -222,10 +223,12 @@ def test_cells_run_in_the_folder_of_the_pages_and_find_results_from_the_shell(
     """`quarto render reports -P results:DIR` leaves the shell's folder in PWD only."""
     shell, work = demo.parent, tmp_path / "reports"
     work.mkdir()
-    code = "from larvastats.report.pages import open_page; print(open_page({!r}, 'screen').head().text)"
+    code = (
+        "from larvastats.report.pages import open_page as o; print(o({!r}, 'screen').head().text)"
+    )
     done = subprocess.run(
-        [sys.executable, "-c", code.format(demo.name)], cwd=work, env=os.environ | {"PWD": str(shell)},
-        capture_output=True, text=True, check=False,
+        [sys.executable, "-c", code.format(demo.name)], cwd=work,
+        env=os.environ | {"PWD": str(shell)}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert "3 of 12" in done.stdout, done.stderr
 

@@ -13,7 +13,7 @@ from larvastats.report.weave import weave
 
 yaml = pytest.importorskip("yaml", reason="the extra report is not installed")
 
-TEXT = '''---
+TEXT = """---
 title: A page
 execute:
   echo: false
@@ -40,7 +40,7 @@ raise SystemExit
 ```
 
 After.
-'''
+"""
 
 
 @pytest.fixture
@@ -136,9 +136,7 @@ def test_pictures_get_caption_alternative_text_and_label(write) -> None:
     assert '<figure class="wide" id="p">' in out
     assert 'alt="An &quot;x&quot;" src="data:image/svg+xml,%3Csvg%3E%23' in out
     assert "\n\nA *b*\n\n" in out
-    assert 'alt="A *b*"' in woven(
-        write, '#| fig-cap: "A *b*"', shown({"image/png": "aGFsbG8="})
-    )
+    assert 'alt="A *b*"' in woven(write, '#| fig-cap: "A *b*"', shown({"image/png": "aGFsbG8="}))
 
 
 @pytest.mark.parametrize(

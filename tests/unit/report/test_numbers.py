@@ -57,6 +57,7 @@ def test_signs_are_true_minus_signs_and_zero_has_none() -> None:
     assert numbers.fixed(-0.001) == "0.00"
     assert numbers.signed(0.63) == "+0.63"
     assert numbers.signed(-0.26) == "−0.26"
+    assert numbers.signed(0.001) == "0.00"
     assert numbers.fixed(1234.5, 1) == "1,234.5"
     assert numbers.fixed(np.inf) == "∞"
     assert numbers.interval(0.4, 0.6) == "0.40–0.60"
