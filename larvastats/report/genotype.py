@@ -45,14 +45,14 @@ class GenotypePage(Page):
             There is no such genotype, or several.
         """
         known = self._known()
+        if not genotype:
+            self.genotype = known[0] if known else ""
+            return
         if not known:
             raise PageError(
                 f"{self.results.root} names no genotype; expected a screen, a comparison, "
                 f"transitions or habituation in it: run {self.suggestion('screen')}."
             )
-        if not genotype:
-            self.genotype = known[0]
-            return
         exact = [name for name in known if genotype in (name, name.partition("@")[0])]
         fits = exact or [name for name in known if name.startswith(genotype)]
         if len(fits) != 1:
@@ -90,7 +90,8 @@ class GenotypePage(Page):
 
     def head(self) -> Html:
         """Return its name and what the screen says of it."""
-        title = html.paragraph(f"<b>{escape(self.genotype)}</b>", kind="title")
+        name = f"<b>{escape(self.genotype)}</b>" if self.genotype else "No genotype is named."
+        title = html.paragraph(name, kind="title")
         row = self._row
         if self._screen is None:
             return title + self.missing("screen", "A screen is")
@@ -112,8 +113,7 @@ class GenotypePage(Page):
             "distance": f"H = {numbers.fixed(row['hellinger'])} "
             f"({numbers.interval(row['hellinger_low'], row['hellinger_high'])}), adjusted "
             f"{numbers.fixed(row['hellinger_adjusted'])}",
-            "recordings": f"{numbers.counted(row['n_assays'], 'assay')} on "
-            f"{numbers.counted(row['n_dates'], 'date')}, "
+            "recordings": f"{numbers.counted(row['n_assays'], 'assay')}{_dates(row)}, "
             f"{numbers.counted(row['n_larvae'], 'larva', 'larvae')}, "
             f"{numbers.counted(row['n_transitions'], 'transition')}",
             "control": escape(str(row["control"])),
@@ -224,6 +224,11 @@ class GenotypePage(Page):
     def _comparisons(self) -> list[Stored]:
         return [s for s in self.results.every("comparison")
                 if s.design.get("genotype") == self.genotype]  # fmt: skip
+
+
+def _dates(row: pd.Series) -> str:
+    n = row["n_dates"]
+    return "" if numbers.missing(n) else f" on {numbers.counted(n, 'date')}"
 
 
 def _three(value: Any) -> str:

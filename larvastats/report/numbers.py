@@ -91,4 +91,5 @@ def listed(names: list[str]) -> str:
 
 def between(low: Any, high: Any) -> str:
     """Write ``4`` or ``4–6``: the smallest and the largest of some counts."""
-    return whole(low) if low == high else f"{whole(low)}–{whole(high)}"
+    same = missing(low) or missing(high) or low == high
+    return whole(low) if same else f"{whole(low)}–{whole(high)}"
