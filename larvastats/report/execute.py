@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
+import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Any
 
@@ -109,8 +112,9 @@ def _execute(document: Document, notebook: Any) -> None:
             resources={"metadata": {"path": str(document.path.parent)}},
         )  # fmt: skip
         client.owns_km = True  # and so ends it, whatever happens
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}  # of Jupyter itself
         try:
-            client.execute(env=environment)
+            _interruptible(lambda: client.execute(env=environment, **quiet), manager)
         except exceptions.CellExecutionError as error:
             raise _raised(document, notebook, error) from error
         except (exceptions.DeadKernelError, RuntimeError, TimeoutError) as error:
@@ -118,6 +122,23 @@ def _execute(document: Document, notebook: Any) -> None:
                 f"the page {document.path.name} could not be made: Python stopped while it ran the "
                 f"cells ({str(error).splitlines()[0]}); it may have run out of memory."
             ) from error
+        finally:  # a kernel that ended while it started has nothing left to clean up
+            atexit.unregister(getattr(client, "_cleanup_kernel", None))
+
+
+def _interruptible(run: Callable[[], object], manager: Any) -> None:
+    """Run in a thread, where nbclient leaves signals alone; on Ctrl-C end the kernel and say so."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        future = pool.submit(run)
+        try:
+            future.result()
+        except KeyboardInterrupt:
+            while not future.done():  # the kernel may only be starting
+                process = getattr(manager.provisioner, "process", None)
+                if process is not None:
+                    process.kill()
+                wait([future], timeout=0.2)
+            raise
 
 
 @contextmanager

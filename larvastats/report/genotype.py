@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from larvastats.export import file_name
 from larvastats.report import html, numbers
 from larvastats.report.habituation import read_habituation, tau_text
 from larvastats.report.html import Html
@@ -260,8 +261,7 @@ def _comparison(stored: Stored) -> Html:
 
 
 def _windows_svg(stored: Stored, table: pd.DataFrame, genotype: str) -> str:
-    name = "".join(c if c.isalnum() or c in "@._-+" else "_" for c in genotype)
-    found = stored.picture(f"matrices_{name}")
+    found = stored.picture(f"matrices_{file_name(genotype)}")
     if found is not None:
         return found
     states = stored.provenance.get("states") or list(dict.fromkeys(table["from"]))

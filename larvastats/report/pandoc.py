@@ -13,6 +13,7 @@ from typing import Any
 from larvastats.errors import DataError
 
 TIMEOUT_S = 300
+SAID = ("subtitle", "author", "date")
 
 # What the page may load: what it holds itself. A browser then asks no network for anything.
 HEAD = """\
@@ -122,6 +123,7 @@ def to_html(markdown: str, meta: Mapping[str, Any], folder: Path) -> str:
             f"--metadata=title:{title}", f"--metadata=pagetitle:{title} · larvastats",
             f"--metadata=lang:{meta.get('lang') or 'en'}", _embedding(pandoc),
         ]  # fmt: skip
+        words += [f"--metadata={name}:{meta[name]}" for name in SAID if meta.get(name)]
         if options.get("toc"):
             words += ["--toc", f"--toc-depth={options.get('toc-depth', 3)}",
                       f"--metadata=toc-title:{options.get('toc-title', 'Contents')}"]  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from larvastats import printing
+from larvastats.export import file_name
 from larvastats.report import html, methods, numbers
 from larvastats.report.html import Html
 from larvastats.report.pages import Page, marked, shared, short_names, truths
@@ -246,8 +247,8 @@ def drawn(figure: Any) -> str:
 
 def matrices_svg(stored: Stored, result: ScreenResult, genotype: str) -> str:
     """Return the matrices of a line, as the command drew them or drawn from its table."""
-    name = "".join(c if c.isalnum() or c in "@._-+" else "_" for c in genotype)
-    return stored.picture(f"matrices_{name}") or drawn(result.plot("matrices", genotype=genotype))
+    found = stored.picture(f"matrices_{file_name(genotype)}")
+    return found or drawn(result.plot("matrices", genotype=genotype))
 
 
 def matrices_alt(name: str, row: pd.Series) -> str:

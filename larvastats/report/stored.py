@@ -14,9 +14,8 @@ import pandas as pd
 
 from larvastats import __version__
 from larvastats.errors import DataError
+from larvastats.export import PROVENANCE
 from larvastats.report import html
-
-PROVENANCE = "provenance.json"
 
 TABLES: dict[str, dict[str, tuple[str, ...]]] = {
     "screen": {

@@ -238,7 +238,9 @@ def project(tmp_path: Path) -> Callable[[str], Path]:
 
 
 PARTS = """---
-title: Parts
+title: "Parts: some"
+subtitle: of a page
+author: A. Larva
 ---
 
 ```{python}
@@ -284,6 +286,8 @@ def test_options_of_cells_are_honoured_and_limits_said(project, demo: Path, tmp_
     made = make_report(demo, out=tmp_path / "out", renderer="builtin", project=project(PARTS),
                        lines=7)  # fmt: skip
     page = made.files[0].read_text(encoding="utf-8")
+    assert '<h1 class="title">Parts: some</h1>' in page
+    assert ">of a page</p>" in page and ">A. Larva</p>" in page
     assert "to be seen" in page and "not to be seen" not in page
     assert "never run" in page  # its code is shown
     assert "ZeroDivisionError: division by zero" in page
@@ -328,6 +332,25 @@ def test_a_notebook_shows_the_sentence_and_no_traceback(project, demo: Path) -> 
     (error,) = [out for out in outputs[1] if out["output_type"] == "error"]
     (line,) = error["traceback"]
     assert line.startswith("error: the results directory nowhere/at/all does not exist")
+
+
+def test_an_interrupt_ends_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    from concurrent.futures import Future
+    from threading import Event
+    from types import SimpleNamespace
+
+    from larvastats.report.execute import _interruptible
+
+    killed = Event()
+    manager = SimpleNamespace(provisioner=SimpleNamespace(process=SimpleNamespace(kill=killed.set)))
+
+    def interrupt(self: Future[object], timeout: object = None) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Future, "result", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        _interruptible(lambda: killed.wait(60), manager)
+    assert killed.is_set()
 
 
 def test_a_page_without_parameters_gets_them_first(project, demo: Path) -> None:
