@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import os
 import re
@@ -10,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from larvastats.errors import DataError
@@ -114,7 +116,8 @@ def _execute(document: Document, notebook: Any) -> None:
         client.owns_km = True  # and so ends it, whatever happens
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}  # of Jupyter itself
         try:
-            _interruptible(lambda: client.execute(env=environment, **quiet), manager)
+            run = partial(client.async_execute, env=environment, **quiet)
+            _interruptible(lambda: asyncio.run(run()), manager)
         except exceptions.CellExecutionError as error:
             raise _raised(document, notebook, error) from error
         except (exceptions.DeadKernelError, RuntimeError, TimeoutError) as error:
@@ -123,7 +126,7 @@ def _execute(document: Document, notebook: Any) -> None:
                 f"cells ({str(error).splitlines()[0]}); it may have run out of memory."
             ) from error
         finally:  # a kernel that ended while it started has nothing left to clean up
-            atexit.unregister(getattr(client, "_cleanup_kernel", None))
+            atexit.unregister(client._cleanup_kernel)
 
 
 def _interruptible(run: Callable[[], object], manager: Any) -> None:

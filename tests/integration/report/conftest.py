@@ -41,7 +41,7 @@ def make_full(demo: Path, folder: Path) -> None:
     command("calibrate", *PROTOCOL, "--draws", 40, "--resamples", 99, "--out", folder / "calibrate")
     command("power", *PROTOCOL, "--simulations", 20, "--dates", "2,4", "--plates", "1,2",
             "--larvae", "10,30", "--out", folder / "power")  # fmt: skip
-    command("habituation", *PROTOCOL, "--out", folder / "habituation")
+    command("habituation", *PROTOCOL, "--resamples", 99, "--out", folder / "habituation")
     command("transitions", *PROTOCOL, "--windows", "before,during", "--no-figures",
             "--out", folder / "transitions")  # fmt: skip
     command("compare", LINE, CONTROL, *PROTOCOL, "--out", folder / "compare")
