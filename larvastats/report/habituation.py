@@ -187,7 +187,9 @@ def _methods(stored: Stored, result: HabituationResult) -> Html:
         "exp(−(t − t<sub>0</sub>)/τ)",
         "pulses": "the same exponential with the number of the pulse in the place of time",
     }
-    model = models.get(str(d["kind"]), f"desensitisation and resensitisation {cite('berne')}")
+    model = models.get(str(d["kind"]), "")
+    if not model:
+        model = f"desensitisation and resensitisation {cite('berne')}"
     gate = numbers.plain(d.get("gate"))
     text = [
         f"The response {escape(str(d['response']))} was followed over "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from html import escape
 from typing import Any
@@ -17,7 +18,9 @@ REFERENCES = {
     "practical and powerful approach to multiple testing. <i>J R Stat Soc B</i> 57:289–300.",
     "benjamini2001": "Benjamini Y, Yekutieli D (2001). The control of the false discovery rate in "
     "multiple testing under dependency. <i>Ann Stat</i> 29:1165–1188.",
-    "berne": "Berne et al. (2023), whose formulas of desensitisation and resensitisation are used.",
+    "berne": "Berne A, Zhang T, Shomar J, Ferrer AJ, Valdes A, Ohyama T, Klein M (2023). "
+    "Mechanical vibration patterns elicit behavioral transitions and habituation in crawling "
+    "<i>Drosophila</i> larvae. <i>eLife</i> 12:e69205.",
     "box": "Box GEP (1954). Some theorems on quadratic forms applied in the study of analysis of "
     "variance problems, I. <i>Ann Math Stat</i> 25:290–302.",
     "cameron": "Cameron AC, Gelbach JB, Miller DL (2008). Bootstrap-based improvements for "
@@ -95,6 +98,7 @@ def screen_methods(
         _animals(table, design),
         _counting(design),
         _statistic(design, cite),
+        _covariates(provenance, cite),
         _null(design, cite),
         _correction(design, provenance, cite),
     ]
@@ -105,6 +109,18 @@ def screen_methods(
         )
     text += [_effects(table, design, cite), _calibration(provenance), software(provenance)]
     return html.paragraph(*text, kind="methods") + cite.list()
+
+
+def _covariates(provenance: Mapping[str, Any], cite: Cited) -> str:
+    """Say what was taken out of the profiles; only the command tells."""
+    try:
+        words = shlex.split(str(provenance.get("command") or ""))
+    except ValueError:
+        return ""
+    if "--covariates" not in words[:-1]:
+        return ""
+    names = escape(words[words.index("--covariates") + 1].replace(",", ", "))
+    return f"Of the profiles {names} was taken out by regression {cite('freedman')}."
 
 
 def _animals(table: pd.DataFrame, design: Mapping[str, Any]) -> str:

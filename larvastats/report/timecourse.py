@@ -10,7 +10,7 @@ import pandas as pd
 
 from larvastats.report import html, numbers
 from larvastats.report.html import Html
-from larvastats.report.methods import software
+from larvastats.report.methods import Cited, software
 from larvastats.report.pages import Page, marked, shared, soft
 from larvastats.report.stored import Stored
 
@@ -217,7 +217,7 @@ def _alt(stored: Stored, name: str) -> str:
 
 
 def _methods(stored: Stored) -> Html:
-    d = stored.design
+    d, cite = stored.design, Cited()
     text = [
         f"{escape(str(d.get('response_text') or d.get('response')))} was followed over time "
         f"({escape(str(d.get('time_text') or ''))}; {escape(str(d.get('stimuli') or ''))}); curves "
@@ -225,7 +225,7 @@ def _methods(stored: Stored) -> Html:
         f"Limits: {escape(str(d['limits_text']))}." if d.get("limits_text") else "",
         f"Genotypes were compared with their control by {escape(str(d['method_text']))}; the "
         f"family error of all times is {numbers.plain(d.get('alpha', 0.05))}, and q-values "
-        "(Benjamini &amp; Hochberg 1995) hold for all genotypes." if d.get("method_text") else "",
+        f"{cite('benjamini1995')} hold for all genotypes." if d.get("method_text") else "",
         software(stored.provenance),
     ]  # fmt: skip
-    return html.paragraph(*text, kind="methods")
+    return html.paragraph(*text, kind="methods") + cite.list()

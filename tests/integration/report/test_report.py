@@ -111,6 +111,7 @@ def test_every_kind_of_page_is_made(pages) -> None:
     assert set(pages) == {"screen", "habituation", "timecourse", "genotype_GMR_72F11"}
     habituation = text_of(pages["habituation"])
     assert "3 of 13 genotypes habituate" in habituation and "Chandler" in habituation
+    assert "Berne" not in habituation  # whose formulas were not used
     course = text_of(pages["timecourse"])
     assert f"{LINE} differs from its control at 30.5–45.5 s (below by up to 0.72)" in course
     assert "other cannot be said to differ from its control at any time (p = 0.54)" in course

@@ -40,7 +40,7 @@ def run_page(page: str, folder: Path) -> str:
     [
         (("screen", "--contrast", "during-before", *QUICK), "respond differently from"),
         (("screen", "--block", "none", *QUICK), "4 assays per line and 6 control assays"),
-        (("screen", "--unit", "larva", *QUICK), "larva"),
+        (("screen", "--unit", "larva", "--covariates", "time", *QUICK), "larva"),
         (("screen", "--transitions", "ever-action", *QUICK), "did an action at least once"),
         (("screen", "--window", "each", *QUICK), "window"),
         (("screen", "--statistic", "combined", "--correction", "none", *QUICK), "without a"),
