@@ -4,7 +4,7 @@
 
 # Extras whose code exists and which `make test` therefore installs, each with its comma
 # (such as ",generative,r").
-EXTRAS ?= ,fast
+EXTRAS ?= ,fast,report
 
 # The first interpreter that runs and is new enough; `make PYTHON=/path/to/python …` overrides.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
@@ -13,6 +13,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 JOBS ?= $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 # `make test WITH_R=no` leaves the system's packages alone.
 WITH_R ?= yes
+WITH_CHROMIUM ?= yes
 DEMO ?= results/demo
 
 BIN := .venv/bin
@@ -37,6 +38,7 @@ demo: .venv/.core
 
 test: .venv/.test
 	@[ "$(WITH_R)" != yes ] || .ci/install-r
+	@[ "$(WITH_CHROMIUM)" != yes ] || .ci/install-report
 	@echo "[test] running pytest on $(JOBS) processes"
 	@$(BIN)/python -m pytest -q -n $(JOBS) $(PYTEST_ARGS)
 

@@ -23,6 +23,8 @@ from larvastats.cli.ingest import EXAMPLES as INGEST_EXAMPLES
 from larvastats.cli.ingest import ingest
 from larvastats.cli.power import EXAMPLES as POWER_EXAMPLES
 from larvastats.cli.power import power
+from larvastats.cli.report import EXAMPLES as REPORT_EXAMPLES
+from larvastats.cli.report import report
 from larvastats.cli.screen import EXAMPLES as SCREEN_EXAMPLES
 from larvastats.cli.screen import screen
 from larvastats.cli.sentences import sentences
@@ -99,6 +101,7 @@ app.command(epilog=_examples(INGEST_EXAMPLES))(ingest)
 app.command(epilog=_examples(INFO_EXAMPLES))(info)
 app.command(epilog=_examples(CALIBRATE_EXAMPLES))(calibrate)
 app.command(epilog=_examples(POWER_EXAMPLES))(power)
+app.command(epilog=_examples(REPORT_EXAMPLES))(report)
 app.command(epilog=_examples(SIMULATE_EXAMPLES))(simulate)
 
 for _name, _plugin in load_commands().items():

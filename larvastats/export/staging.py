@@ -26,6 +26,9 @@ from larvastats.export.documents import jsonable, write_json
 
 PROVENANCE = "provenance.json"
 LIBRARIES = ("numpy", "scipy", "pandas", "pyarrow")
+CARRIED = ("alpha", "states", "verdict")
+"""Fields of a result that no table holds, and that whoever reads its files needs."""
+
 _STAGING = ".larvastats-"
 
 
@@ -139,11 +142,13 @@ def provenance(result: Any, command: str | None, files: Sequence[Path]) -> dict[
     """Return how a result came about: versions, command, seed, data, design, checksums."""
     out: dict[str, Any] = {
         "larvastats": __version__,
+        "result": type(result).__name__,
         "python": platform.python_version(),
         "libraries": {name: metadata.version(name) for name in LIBRARIES},
         "command": command,
         "seed": getattr(result, "seed", None),
     }
+    out |= {n: jsonable(getattr(result, n)) for n in CARRIED if hasattr(result, n)}
     out |= jsonable(dict(getattr(result, "provenance", {})))
     out["design"] = jsonable(dict(result.design))
     out["notes"] = list(result.notes)

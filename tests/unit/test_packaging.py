@@ -37,7 +37,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     return zipfile.ZipFile(path)
 
 
-def test_wheel_holds_both_packages_and_nothing_else(wheel: zipfile.ZipFile) -> None:
+def test_wheel_holds_both_packages_the_pages_and_nothing_else(wheel: zipfile.ZipFile) -> None:
     inside = {name for name in wheel.namelist() if ".dist-info/" not in name}
     source = {
         path.relative_to(REPOSITORY).as_posix()
@@ -45,7 +45,10 @@ def test_wheel_holds_both_packages_and_nothing_else(wheel: zipfile.ZipFile) -> N
         for path in (REPOSITORY / package).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    assert inside == source
+    pages = {path for path in (REPOSITORY / "reports").iterdir() if path.is_file()}
+    assert inside == source | {f"larvastats/_reports/{path.name}" for path in pages}
+    for path in pages:
+        assert wheel.read(f"larvastats/_reports/{path.name}") == path.read_bytes()
     assert {"larvastats/py.typed", "generative/py.typed"} <= inside
 
 
@@ -69,7 +72,7 @@ def pins() -> dict[str, str]:
     return {canonicalize_name(name): version for name, version in parts}
 
 
-@pytest.mark.parametrize("extra", ["", "dev", "test", "generative", "r", "cluster"])
+@pytest.mark.parametrize("extra", ["", "dev", "test", "generative", "r", "cluster", "report"])
 def test_pins_satisfy_the_bounds_of_the_project(extra: str) -> None:
     wanted = PROJECT["optional-dependencies"][extra] if extra else PROJECT["dependencies"]
     known = pins() | {"larvastats": PROJECT["version"]}
