@@ -1,0 +1,88 @@
+"""R inside this process: found, started, or refused in one sentence with the remedy."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from functools import cache
+from typing import Any
+
+from larvastats.errors import DataError
+
+PINNED = "rpy2==3.6.5 rpy2-rinterface==3.6.5 rpy2-robjects==3.6.5"
+"""The three parts of rpy2 that fit R 4.2 and later; newer ones ask for a newer R."""
+
+
+@cache
+def rinterface() -> Any:
+    """Return ``rpy2.rinterface`` with R running.
+
+    Returns
+    -------
+    module
+
+    Raises
+    ------
+    DataError
+        R or rpy2 is missing, or they do not fit together.
+    """
+    try:
+        import rpy2.rinterface as ri
+
+        ri.initr()
+    except (ImportError, AttributeError, OSError, RuntimeError, ValueError) as error:
+        raise DataError(why_not(error)) from error
+    except Exception as error:  # cffi's own, of a library that lacks a symbol
+        if "symbol" not in str(error):
+            raise
+        raise DataError(why_not(error)) from error
+    return ri
+
+
+def why_not(error: BaseException) -> str:
+    """Say why R cannot run in this process, and what to do.
+
+    Parameters
+    ----------
+    error : exception
+        What the import of rpy2 or the start of R raised.
+    """
+    said = " ".join(str(error).split())
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").split(".")[0] == "rpy2":
+        return (
+            "R inside Python needs rpy2, which is not installed; install it beside larvastats "
+            f"(pip install 'larvastats[r]'), with R 4.2 at best as {PINNED}."
+        )
+    version = r_version()
+    if version is None:
+        return (
+            "R was not found; install R 4.0 or later (Debian: apt-get install r-base), put it on "
+            "the PATH or set R_HOME, and try again."
+        )
+    return (
+        f"rpy2 {rpy2_version()} does not fit R {version} ({said}); install a version that does, "
+        f"all three parts alike: pip install {PINNED} fits R 4.2 and later, and "
+        "'--no-binary rpy2-rinterface' builds it for the R that is on the PATH."
+    )
+
+
+def r_version() -> str | None:
+    """Return the version of the R on the PATH; None if there is none."""
+    program = shutil.which("R")
+    if program is None:
+        return None
+    done = subprocess.run(
+        [program, "--version"], capture_output=True, text=True, check=False, timeout=60
+    )
+    words = done.stdout.split()
+    return words[2] if done.returncode == 0 and len(words) > 2 else None
+
+
+def rpy2_version() -> str:
+    """Return the version of rpy2's interface to R, in words if there is none."""
+    from importlib import metadata
+
+    try:
+        return metadata.version("rpy2-rinterface")
+    except metadata.PackageNotFoundError:
+        return "(of unknown version)"
