@@ -323,6 +323,8 @@ larvastats <- local({
     methods <- list(summary = summarise, plot = draw, as.data.frame = table)
     for (generic in names(methods)) for (class in c("larva_htest", "larva_result"))
       registerS3method(generic, class, methods[[generic]], envir = baseenv())
+    bouts <- function(x, ...) ask(list(verb = "bouts", arguments = list(x = give(x))))
+    registerS3method("as.data.frame", "larva_ethogram", bouts, envir = baseenv())
     registerS3method("print", "larva_htest", print_htest, envir = baseenv())
     registerS3method("print", "larva_result", print_result, envir = baseenv())
     registerS3method("print", "summary.larva_result", print_summary, envir = baseenv())

@@ -25,7 +25,7 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     request : mapping
-        ``verb``: a public verb, ``plot`` or ``about``; ``arguments``: plain parts by name. Of
+        ``verb``: a public verb, ``plot``, ``bouts`` (of an ethogram) or ``about``; ``arguments``: plain parts by name. Of
         ``plot`` also ``width height dpi``.
 
     Returns
@@ -84,6 +84,8 @@ def _perform(request: Mapping[str, Any]) -> Any:
         return about()
     if name == "plot":
         return _draw(request, arguments)
+    if name == "bouts":
+        return parts(arguments["x"].to_bouts())
     known = verbs()
     if name not in known:
         raise UsageError(f"there is no verb {name!r}; there are {', '.join(known)}.")
