@@ -11,7 +11,6 @@ import atexit
 import uuid
 from collections.abc import Callable, Iterable
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +18,7 @@ import pandas as pd
 
 from larvastats.errors import DataError
 from larvastats.r.columns import NA_INTEGER, NA_REAL
+from larvastats.r.files import R_FILE
 from larvastats.r.host import rinterface
 from larvastats.r.parts import GONE, Handle, parts
 from larvastats.r.requests import answer, value_of
@@ -26,9 +26,6 @@ from larvastats.r.requests import answer, value_of
 if TYPE_CHECKING:
     from rpy2.rinterface import Sexp
     from rpy2.robjects.conversion import Converter
-
-R_FILE = Path(__file__).with_name("larvastats.R")
-"""What R users source; here it is evaluated around an engine in this process."""
 
 
 class _Kept:
@@ -178,9 +175,19 @@ def _room() -> Any:
     return room
 
 
+_answering = 0
+
+
+def is_answering() -> bool:
+    """Whether R waits for an answer of Python."""
+    return _answering > 0
+
+
 def _engine(request: Any) -> Any:
     """Answer R; an exception must not get past here, since R cannot catch it."""
+    global _answering
     try:
+        _answering += 1
         asked = _get(request)
         _KEPT.forget(_listed(asked.get("forget")))
         return _put(answer(asked))
@@ -188,6 +195,8 @@ def _engine(request: Any) -> Any:
         return _put({"error": {"kind": "data", "message": str(error)}})
     except KeyboardInterrupt:
         return _put({"error": {"kind": "interrupt", "message": "interrupted."}})
+    finally:
+        _answering -= 1
 
 
 def _listed(names: Any) -> list[str]:

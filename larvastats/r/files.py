@@ -24,6 +24,9 @@ from larvastats.r.columns import NA_REAL
 from larvastats.r.parts import GONE, Handle
 from larvastats.r.requests import answer
 
+R_FILE = Path(__file__).with_name("larvastats.R")
+"""What R users source."""
+
 REQUEST, ANSWER = "request.json", "answer.json"
 _TYPES: dict[str, Any] = {"double": np.float64, "integer": np.int32}
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -14,8 +17,15 @@ PINNED = "rpy2==3.6.5 rpy2-rinterface==3.6.5 rpy2-robjects==3.6.5"
 
 
 @cache
-def rinterface() -> Any:
+def rinterface(options: tuple[str, ...] = (), interactive: bool = True) -> Any:
     """Return ``rpy2.rinterface`` with R running.
+
+    Parameters
+    ----------
+    options : tuple of str
+        Words of R's command line, such as ``--no-save``; of the first call only.
+    interactive : bool
+        What R's ``interactive()`` says; of the first call only.
 
     Returns
     -------
@@ -28,8 +38,12 @@ def rinterface() -> Any:
     """
     try:
         import rpy2.rinterface as ri
+        from rpy2.rinterface_lib import embedded
 
-        ri.initr()
+        if options and not embedded.isinitialized():
+            embedded.set_initoptions(tuple(map(_Word, options)))
+        with _libraries_kept():
+            ri.initr(interactive=interactive)
     except (ImportError, AttributeError, OSError, RuntimeError, ValueError) as error:
         raise DataError(why_not(error)) from error
     except Exception as error:  # cffi's own, of a library that lacks a symbol
@@ -37,6 +51,26 @@ def rinterface() -> Any:
             raise
         raise DataError(why_not(error)) from error
     return ri
+
+
+@contextmanager
+def _libraries_kept() -> Iterator[None]:
+    """Keep the search path of libraries: with R's own, further processes of Python may not start."""
+    name = "LD_LIBRARY_PATH"
+    before = os.environ.get(name)
+    try:
+        yield
+    finally:
+        os.environ.pop(name, None)
+        if before is not None:
+            os.environ[name] = before
+
+
+class _Word(str):
+    """A word for R's command line; rpy2 would have it in ASCII."""
+
+    def encode(self, *_: Any) -> bytes:  # type: ignore[override]
+        return str.encode(self, "utf-8", "surrogateescape")
 
 
 def why_not(error: BaseException) -> str:

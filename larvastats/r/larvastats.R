@@ -391,6 +391,12 @@ larvastats <- local({
     from_file(jsonlite::fromJSON(answer, simplifyVector = FALSE), folder)
   }
 
+  # R puts its libraries before those of the system, and Python may then load some of another build
+  own_libraries <- paste(
+    'own=$LD_LIBRARY_PATH; paths="$R_HOME/etc$R_ARCH/ldpaths"; [ ! -r "$paths" ] || . "$paths";',
+    'own=${own#"$R_LD_LIBRARY_PATH"}; LD_LIBRARY_PATH=${own#:};',
+    '[ -n "$LD_LIBRARY_PATH" ] || unset LD_LIBRARY_PATH;')
+
   # The command runs in the background, so that a stop in R reaches it also where R has no terminal.
   run_command <- function(folder) {
     command <- getOption("larvastats.command", "larvastats")
@@ -398,7 +404,7 @@ larvastats <- local({
     if (.Platform$OS.type != "unix") return(system(words))
     pid <- file.path(folder, "pid")
     status <- file.path(folder, "status")
-    child <- paste("echo $$ >", shQuote(pid), "; exec", words)
+    child <- paste("echo $$ >", shQuote(pid), ";", own_libraries, "exec", words)
     system(paste("{ sh -c", shQuote(child), "; echo $? >", shQuote(paste0(status, ".part")),
                  "; mv", shQuote(paste0(status, ".part")), shQuote(status), "; } &"))
     tryCatch(while (!file.exists(status)) Sys.sleep(0.02), interrupt = function(c) {
