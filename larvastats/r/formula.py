@@ -156,6 +156,7 @@ def fitted(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {"formula": formula.text(columns), "source": opened}
 
 
+_SETTING = ("protocol", "gap", "block")
 _READING = ("format", "labels", "min_bout", "fps", "px_per_mm", "exclude", "progress")
 
 
@@ -163,8 +164,8 @@ def _times(arguments: Mapping[str, Any]) -> tuple[Source, dict[str, NDArray[np.f
     """Open the source and return the variables of time, one value per transition."""
     reading = {name: arguments[name] for name in _READING if name in arguments}
     opened = open_source(arguments.get("source"), **reading)
-    setting = make_setting(opened.ethogram, protocol=arguments.get("protocol"),
-                           gap=arguments.get("gap"), block=arguments.get("block", "date"))  # fmt: skip
+    about = {"protocol": None} | {n: arguments[n] for n in _SETTING if n in arguments}
+    setting = make_setting(opened.ethogram, **about)
     if arguments.get("genotypes") is not None:
         setting = select_genotypes(setting, arguments["genotypes"])
     window = windows(setting.protocol, arguments.get("window", "whole"), extent=extent(setting))[0]

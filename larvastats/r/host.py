@@ -55,7 +55,7 @@ def rinterface(options: tuple[str, ...] = (), interactive: bool = True) -> Any:
 
 @contextmanager
 def _libraries_kept() -> Iterator[None]:
-    """Keep the search path of libraries: with R's own, further processes of Python may not start."""
+    """Keep the search path of libraries; with R's, more processes of Python may not start."""
     name = "LD_LIBRARY_PATH"
     before = os.environ.get(name)
     try:
@@ -69,7 +69,7 @@ def _libraries_kept() -> Iterator[None]:
 class _Word(str):
     """A word for R's command line; rpy2 would have it in ASCII."""
 
-    def encode(self, *_: Any) -> bytes:  # type: ignore[override]
+    def encode(self, *_: Any) -> bytes:
         return str.encode(self, "utf-8", "surrogateescape")
 
 

@@ -404,11 +404,17 @@ larvastats <- local({
     if (.Platform$OS.type != "unix") return(system(words))
     pid <- file.path(folder, "pid")
     status <- file.path(folder, "status")
-    child <- paste("echo $$ >", shQuote(pid), ";", own_libraries, "exec", words)
-    system(paste("{ sh -c", shQuote(child), "; echo $? >", shQuote(paste0(status, ".part")),
-                 "; mv", shQuote(paste0(status, ".part")), shQuote(status), "; } &"))
-    tryCatch(while (!file.exists(status)) Sys.sleep(0.02), interrupt = function(c) {
+    child <- paste("exec 2>&3; echo $$ >", shQuote(pid), ";", own_libraries, "exec", words)
+    part <- shQuote(paste0(status, ".part"))
+    watched <- paste("sh -c", shQuote(child), "; echo $? >", part, "; mv", part, shQuote(status))
+    system(paste("sh -c", shQuote(watched), "3>&2 2>/dev/null &"))  # the shell itself keeps quiet
+    wait <- function(seconds) {
+      end <- Sys.time() + seconds
+      while (!file.exists(status) && Sys.time() < end) Sys.sleep(0.02)
+    }
+    tryCatch(wait(Inf), interrupt = function(c) {
       tools::pskill(as.integer(readLines(pid)))
+      wait(5)
       stopped()
     })
     as.integer(readLines(status))

@@ -19,14 +19,15 @@ from larvastats.r.parts import Handle, parts, picture
 
 Verb = Callable[..., Any]
 
+
 def answer(request: Mapping[str, Any]) -> dict[str, Any]:
     """Answer a question of R; never raises.
 
     Parameters
     ----------
     request : mapping
-        ``verb``: a public verb, ``plot``, ``bouts`` (of an ethogram) or ``about``; ``arguments``: plain parts by name. Of
-        ``plot`` also ``width height dpi``.
+        ``verb``: a public verb, ``plot``, ``bouts`` (of an ethogram) or ``about``; ``arguments``:
+        plain parts by name. Of ``plot`` also ``width height dpi``.
 
     Returns
     -------
@@ -171,8 +172,8 @@ def _call(name: str, verb: Verb, arguments: dict[str, Any]) -> Any:
         given.setdefault("progress", True)
     if isinstance(given.get("formula"), RFormula):
         given |= fitted(given)
-    missing = [p.name for p in takes.values()
-               if p.default is p.empty and p.kind is not p.VAR_KEYWORD and p.name not in given]  # fmt: skip
+    needed = (p for p in takes.values() if p.default is p.empty and p.kind is not p.VAR_KEYWORD)
+    missing = [p.name for p in needed if p.name not in given]
     if missing:
         raise UsageError(f"{name} needs the argument {missing[0]}.")
     return verb(**given)
