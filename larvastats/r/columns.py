@@ -168,7 +168,10 @@ def _series(column: Mapping[str, Any]) -> Any:
     values = column["values"]
     if values is None:  # one cell, which is NA
         values = NA_INTEGER if whole else np.nan
-    return make(np.atleast_1d(np.asarray(values, np.int32 if whole else np.float64)), column)
+    array = np.atleast_1d(np.asarray(values, np.int32 if whole else np.float64))
+    if not whole:
+        array[np.isnan(array)] = np.nan  # R's NA is a signalling NaN, at which NumPy warns
+    return make(array, column)
 
 
 def _levels(column: Mapping[str, Any]) -> list[str]:
