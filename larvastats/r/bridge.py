@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from larvastats.errors import DataError
-from larvastats.r.columns import NA_INTEGER, NA_REAL
+from larvastats.r.columns import NA_INTEGER, NA_REAL, quiet
 from larvastats.r.files import R_FILE
 from larvastats.r.host import rinterface
 from larvastats.r.parts import GONE, Handle, parts
@@ -128,9 +128,9 @@ def _get(thing: Any) -> Any:
 def _array(vector: Any) -> np.ndarray:
     is_double = isinstance(vector, rinterface().FloatSexpVector)
     kind = np.float64 if is_double else np.int32
-    return np.array(np.frombuffer(vector.memoryview(), dtype=kind)) if len(vector) else np.array(
-        [], dtype=kind
-    )  # fmt: skip
+    if not len(vector):
+        return np.array([], dtype=kind)
+    return quiet(np.array(np.frombuffer(vector.memoryview(), dtype=kind)))
 
 
 def _is_na(item: Any) -> bool:

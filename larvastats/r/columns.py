@@ -168,10 +168,14 @@ def _series(column: Mapping[str, Any]) -> Any:
     values = column["values"]
     if values is None:  # one cell, which is NA
         values = NA_INTEGER if whole else np.nan
-    array = np.atleast_1d(np.asarray(values, np.int32 if whole else np.float64))
-    if not whole:
-        array[np.isnan(array)] = np.nan  # R's NA is a signalling NaN, at which NumPy warns
-    return make(array, column)
+    return make(np.atleast_1d(np.asarray(values, np.int32 if whole else np.float64)), column)
+
+
+def quiet(values: NDArray[Any]) -> NDArray[Any]:
+    """Make R's NA the usual NaN, in place: it is a signalling one, at which NumPy warns."""
+    if values.dtype == np.float64:
+        values[np.isnan(values)] = np.nan
+    return values
 
 
 def _levels(column: Mapping[str, Any]) -> list[str]:

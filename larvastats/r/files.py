@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from larvastats.errors import DataError, UsageError
-from larvastats.r.columns import NA_REAL
+from larvastats.r.columns import NA_REAL, quiet
 from larvastats.r.parts import GONE, Handle
 from larvastats.r.requests import answer
 
@@ -63,7 +63,7 @@ def _read(part: Any, folder: Path) -> Any:
     if not isinstance(part, Mapping):
         return part
     if ".bin" in part:
-        return np.fromfile(folder / part[".bin"], dtype=_TYPES[part["type"]])
+        return quiet(np.fromfile(folder / part[".bin"], dtype=_TYPES[part["type"]]))
     if ".handle" in part:
         return Handle(_load(part[".handle"]))
     if ".numbers" in part:  # one number, with all its digits

@@ -55,7 +55,7 @@ larvastats <- local({
       return(coded("character", match(x, known), known))
     }
     plain <- is.null(dim(x)) && (is.logical(x) || is.numeric(x)) && !inherits(x, "integer64")
-    if (!plain) return(list(kind = class(x)[1], values = 0))
+    if (!plain) return(list(kind = if (is.list(x)) "list" else class(x)[1], values = 0))
     kind <- typeof(x)
     list(kind = kind, values = if (kind == "logical") as.integer(x) else as.vector(x))
   }

@@ -261,7 +261,7 @@ table <- data.frame(
   level = factor(c("u", NA, "v"), c("v", "u", "w")),
   rank = factor(c("low", "high", NA), c("low", "high"), ordered = TRUE),
   day = as.Date(c("2020-02-29", NA, "1969-12-31")),
-  time = as.POSIXct(c("2020-02-29 12:00:00.25", NA, "1960-01-01"), tz = "Europe/Berlin"),
+  time = as.POSIXct(c("2020-02-29 12:00:00.25", NA, "1960-01-01 00:00:00"), tz = "Europe/Berlin"),
   span = as.difftime(c(1.5, NA, 3), units = "mins"), check.names = FALSE, stringsAsFactors = FALSE)
 """
 
