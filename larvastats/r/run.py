@@ -151,3 +151,4 @@ def _interrupts() -> Iterator[None]:
         os.close(sent)  # ends the watcher
         watcher.join()
         os.close(arrived)
+        openrlib.rlib.R_interrupts_pending = 0  # one that came late would end R as it leaves

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,50 +14,25 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from larvastats.example import example_path
 from larvastats.r.files import R_FILE, _read, _Writer, answer_folder
 from larvastats.r.parts import parts
 from larvastats.r.requests import value_of
 
 TESTS = Path(__file__).resolve().parents[1] / "r"
 COMMAND = Path(sys.executable).with_name("larvastats")
-PACKAGES = ("boot", "broom", "ggplot2", "jsonlite", "markovchain", "testthat")
 
 
-def missing() -> str:
-    """Say what of R is missing; empty if nothing."""
-    if shutil.which("Rscript") is None:
-        return "Rscript is not installed"
-    code = "cat(sapply(commandArgs(TRUE), function(p) system.file(package = p) == ''))"
-    done = subprocess.run(["Rscript", "-e", code, *PACKAGES], capture_output=True, text=True,
-                          timeout=120, check=False)  # fmt: skip
-    lacking = [p for p, gone in zip(PACKAGES, done.stdout.split(), strict=False) if gone == "TRUE"]
-    return f"R lacks the packages {', '.join(lacking)}" if lacking else ""
-
-
-WITHOUT_R = missing()
-WITHOUT_RPY2 = WITHOUT_R or ("" if importlib.util.find_spec("rpy2") else "rpy2 is not installed")
-needs_r = pytest.mark.skipif(bool(WITHOUT_R), reason=WITHOUT_R)
-needs_rpy2 = pytest.mark.skipif(bool(WITHOUT_RPY2), reason=WITHOUT_RPY2)
-
-
-def run(*words: object, **more: Any) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"LARVASTATS_EXAMPLE": str(example_path())} | more.pop("env", {})
-    return subprocess.run([str(w) for w in words], capture_output=True, text=True, timeout=300,
-                          check=False, env=environment, **more)  # fmt: skip
-
-
-@needs_rpy2
-def test_testthat_passes_in_larvastats_r():
-    done = run(COMMAND, "r", TESTS / "run.R", TESTS)
+@pytest.mark.usefixtures("with_rpy2")
+def test_testthat_passes_in_larvastats_r(program):
+    done = program(COMMAND, "r", TESTS / "run.R", TESTS)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-3000:]
     assert "FAIL 0" in done.stdout
 
 
-@needs_r
-def test_testthat_passes_in_an_r_session_of_its_own():
-    # each call starts a process: without the formulas, which R's side translates alike
-    done = run("Rscript", TESTS / "run.R", TESTS, COMMAND, "errors|htest|markov|screen")
+@pytest.mark.usefixtures("with_r")
+def test_testthat_passes_in_an_r_session_of_its_own(program):
+    # every call starts a process: the rest is the same in both
+    done = program("Rscript", TESTS / "run.R", TESTS, COMMAND, "htest|markov|screen")
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-3000:]
     assert "FAIL 0" in done.stdout
 
@@ -69,18 +41,18 @@ def test_testthat_passes_in_an_r_session_of_its_own():
 
 
 @pytest.fixture
-def script(tmp_path: Path):
+def script(program, tmp_path: Path):
     """Run lines of R by ``larvastats r``."""
 
     def run_lines(lines: str, *words: object, **more: Any) -> subprocess.CompletedProcess[str]:
         path = tmp_path / "script.R"
         path.write_text(lines, encoding="utf-8")
-        return run(COMMAND, "r", path, *words, cwd=tmp_path, **more)
+        return program(COMMAND, "r", path, *words, cwd=tmp_path, **more)
 
     return run_lines
 
 
-@needs_rpy2
+@pytest.mark.usefixtures("with_rpy2")
 def test_a_script_has_its_arguments_and_prints_as_rscript_does(script):
     lines = 'commandArgs(TRUE)\ninvisible(3)\nx <- 1:3 / 7\nx\ncat("ä\\n")\nwarning("hm")\n'
     done = script(lines, "ä", "--alpha", "0.1")
@@ -91,7 +63,7 @@ def test_a_script_has_its_arguments_and_prints_as_rscript_does(script):
     assert "hm" in done.stderr
 
 
-@needs_rpy2
+@pytest.mark.usefixtures("with_rpy2")
 @pytest.mark.parametrize(
     ("lines", "code", "words"),
     [
@@ -110,14 +82,14 @@ def test_what_ends_a_script_is_one_sentence(script, lines, code, words):
     assert "Traceback" not in done.stderr
 
 
-@needs_rpy2
+@pytest.mark.usefixtures("with_rpy2")
 def test_quit_leaves_with_its_status(script):
     done = script("cat('before\\n'); quit(status = 7); cat('after\\n')")
     assert (done.returncode, done.stdout) == (7, "before\n")
 
 
-@needs_rpy2
-def test_an_error_of_r_inside_a_callback_is_a_sentence(tmp_path):
+@pytest.mark.usefixtures("with_rpy2")
+def test_an_error_of_r_inside_a_callback_is_a_sentence(program, tmp_path):
     code = (
         "from larvastats.r import bridge, requests\n"
         "def call(f):\n    '''Call.'''\n    return f(2)\n"
@@ -129,13 +101,13 @@ def test_an_error_of_r_inside_a_callback_is_a_sentence(tmp_path):
         'r <- tryCatch(larvastats$call(function(x) stop("no way")), error = identity)\n'
         "print(class(r)[1]); cat(conditionMessage(r))''')\n"
     )
-    done = run(sys.executable, "-c", code)
+    done = program(sys.executable, "-c", code)
     assert done.returncode == 0, done.stderr
     assert "[1] 3" in done.stdout and '"larva_data_error"' in done.stdout
     assert "the R function that was given failed" in done.stdout and "no way" in done.stdout
 
 
-@needs_rpy2
+@pytest.mark.usefixtures("with_rpy2")
 def test_a_verb_inside_of_boot(script):
     """A statistic of boot::boot that calls Python; boot's resamples are those of R alone."""
     done = script(
@@ -174,7 +146,7 @@ def interrupted(words: list[str], tmp_path: Path) -> tuple[int, str, float]:
     return process.returncode, err, time.monotonic() - start
 
 
-@needs_rpy2
+@pytest.mark.usefixtures("with_rpy2")
 @pytest.mark.parametrize("what", BUSY)
 def test_a_stop_in_the_middle_of_a_script(tmp_path, what):
     path = tmp_path / "script.R"
@@ -186,7 +158,7 @@ def test_a_stop_in_the_middle_of_a_script(tmp_path, what):
     assert seconds < 30
 
 
-@needs_r
+@pytest.mark.usefixtures("with_r")
 def test_a_stop_in_the_middle_of_a_command_is_an_interrupt_of_r(tmp_path):
     path = tmp_path / "script.R"
     path.write_text(
@@ -203,35 +175,35 @@ def test_a_stop_in_the_middle_of_a_command_is_an_interrupt_of_r(tmp_path):
 # -- R or rpy2 missing ----------------------------------------------------------------------------
 
 
-def test_without_rpy2_the_extra_is_named(tmp_path):
+def test_without_rpy2_the_extra_is_named(program, tmp_path):
     (tmp_path / "script.R").write_text("1")
     code = "import sys; sys.modules['rpy2'] = None\nfrom larvastats.cli import main; main()"
-    done = run(sys.executable, "-c", code, "r", tmp_path / "script.R")
+    done = program(sys.executable, "-c", code, "r", tmp_path / "script.R")
     assert done.returncode == 1
     assert "pip install 'larvastats[r]'" in done.stderr
 
 
-@needs_rpy2
-def test_without_r_the_remedy_is_named(tmp_path):
+@pytest.mark.usefixtures("with_rpy2")
+def test_without_r_the_remedy_is_named(program, tmp_path):
     (tmp_path / "script.R").write_text("1")
     environment = {"PATH": str(tmp_path), "R_HOME": ""}
-    done = run(sys.executable, COMMAND, "r", tmp_path / "script.R", env=environment)
+    done = program(sys.executable, COMMAND, "r", tmp_path / "script.R", env=environment)
     assert done.returncode == 1
     assert "R was not found; install R" in done.stderr and "Traceback" not in done.stderr
 
 
-@needs_r
-def test_without_the_command_r_says_where_to_get_it(tmp_path):
+@pytest.mark.usefixtures("with_r")
+def test_without_the_command_r_says_where_to_get_it(program, tmp_path):
     lines = f"options(larvastats.command = '{tmp_path}/nothing')\nsource('{R_FILE}')"
-    done = run("Rscript", "-e", lines)
+    done = program("Rscript", "-e", lines)
     assert done.returncode != 0
     assert "options(larvastats.command" in done.stderr
 
 
-@needs_r
-def test_without_jsonlite_r_says_how_to_get_it(tmp_path):
+@pytest.mark.usefixtures("with_r")
+def test_without_jsonlite_r_says_how_to_get_it(program, tmp_path):
     hide = "requireNamespace <- function(...) FALSE"
-    done = run("Rscript", "-e", f"{hide}; source('{R_FILE}')")
+    done = program("Rscript", "-e", f"{hide}; source('{R_FILE}')")
     assert done.returncode != 0
     assert 'install.packages("jsonlite")' in done.stderr
 
@@ -266,8 +238,8 @@ table <- data.frame(
 """
 
 
-@needs_r
-def test_a_table_crosses_in_files_and_comes_back_the_same(tmp_path):
+@pytest.mark.usefixtures("with_r")
+def test_a_table_crosses_in_files_and_comes_back_the_same(program, tmp_path):
     load = (
         "larvastats_engine <- function(request) list(value = list(version = '0', verbs = list()))\n"
         f"source('{R_FILE}', local = TRUE)\ninside <- environment(larvastats$help)\n{TABLE}\n"
@@ -279,7 +251,7 @@ def test_a_table_crosses_in_files_and_comes_back_the_same(tmp_path):
         "writeLines(jsonlite::toJSON(asked, auto_unbox = TRUE, null = 'null', na = 'null'), "
         "file.path(folder, 'request.json'), useBytes = TRUE)\n"
     )
-    done = run("Rscript", "-e", load + ask)
+    done = program("Rscript", "-e", load + ask)
     assert done.returncode == 0, done.stderr
     asked = _read(json.loads((tmp_path / "request.json").read_text("utf-8")), tmp_path)
     found = {name: value_of(part) for name, part in asked["arguments"].items()}
@@ -301,7 +273,7 @@ def test_a_table_crosses_in_files_and_comes_back_the_same(tmp_path):
         "str(back[[name]]); str(table[[name]]) }\n"
         "stopifnot(identical(back, table), is.na(back$x[2]) && !is.nan(back$x[2]))\n"
     )
-    done = run("Rscript", "-e", load + check)
+    done = program("Rscript", "-e", load + check)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
