@@ -22,7 +22,7 @@ Script = Annotated[
 Arguments = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[ARGS]...",
+        metavar="ARGS",
         help="What commandArgs(trailingOnly = TRUE) gives in it.",
         show_default=False,
     ),

@@ -13,7 +13,7 @@ from typing import Any
 from larvastats.errors import DataError
 
 PINNED = "rpy2==3.6.5 rpy2-rinterface==3.6.5 rpy2-robjects==3.6.5"
-"""The three parts of rpy2 that fit R 4.2 and later; newer ones ask for a newer R."""
+"""The three parts of rpy2 that are tested, with R 4.2; newer ones ask for R 4.5 or later."""
 
 
 @cache
@@ -84,8 +84,8 @@ def why_not(error: BaseException) -> str:
     said = " ".join(str(error).split())
     if isinstance(error, ModuleNotFoundError) and (error.name or "").split(".")[0] == "rpy2":
         return (
-            "R inside Python needs rpy2, which is not installed; install it beside larvastats "
-            f"(pip install 'larvastats[r]'), with R 4.2 at best as {PINNED}."
+            "R inside Python needs rpy2, which is not installed; with R on the PATH, pip install "
+            f"'larvastats[r]', and for R before 4.5 also {PINNED}."
         )
     version = r_version()
     if version is None:
@@ -94,9 +94,9 @@ def why_not(error: BaseException) -> str:
             "the PATH or set R_HOME, and try again."
         )
     return (
-        f"rpy2 {rpy2_version()} does not fit R {version} ({said}); install a version that does, "
-        f"all three parts alike: pip install {PINNED} fits R 4.2 and later, and "
-        "'--no-binary rpy2-rinterface' builds it for the R that is on the PATH."
+        f"rpy2 {rpy2_version()} does not fit R {version} ({said}); install its three parts alike: "
+        f"for R before 4.5, pip install --no-binary rpy2-rinterface {PINNED}, for later ones the "
+        "newest; R must be on the PATH meanwhile."
     )
 
 

@@ -118,7 +118,8 @@ def test_columns_of_objects_become_what_they_hold(values, kind):
 
 def test_numbers_are_handed_over_without_a_copy():
     table = pd.DataFrame({"x": np.arange(5.0)})
-    assert np.shares_memory(column(table["x"])["values"], table["x"].to_numpy())
+    (found,) = to_columns(table)
+    assert np.shares_memory(found["values"], table["x"].to_numpy())
 
 
 def test_na_is_the_one_of_r():

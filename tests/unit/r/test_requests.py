@@ -208,7 +208,7 @@ def test_a_mismatch_is_named_with_both_versions_and_the_pin(monkeypatch):
     monkeypatch.setattr(host, "rpy2_version", lambda: "3.6.7")
     said = host.why_not(ImportError("libR.so: undefined symbol: R_getVar"))
     assert said.startswith("rpy2 3.6.7 does not fit R 4.2.2 (libR.so: undefined symbol: R_getVar);")
-    assert f"pip install {host.PINNED}" in said
+    assert f"pip install --no-binary rpy2-rinterface {host.PINNED}" in said
 
 
 def test_a_missing_r_and_a_missing_rpy2_are_told_apart(monkeypatch):
