@@ -128,10 +128,10 @@ def with_rpy2(with_r: None) -> None:
 
 @pytest.fixture
 def program() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run any program, with the example's place in its environment."""
+    """Run any program, with the place of the example in its environment, and R in English."""
 
     def run(*words: object, **more: Any) -> subprocess.CompletedProcess[str]:
-        about = {"LARVASTATS_EXAMPLE": str(example_path())} | more.pop("env", {})
+        about = {"LANGUAGE": "en", "LARVASTATS_EXAMPLE": str(example_path())} | more.pop("env", {})
         return subprocess.run([str(w) for w in words], capture_output=True, text=True, timeout=300,
                               check=False, env=os.environ | about, **more)  # fmt: skip
 
