@@ -21,7 +21,7 @@ from larvastats.r.columns import NA_INTEGER, NA_REAL, quiet
 from larvastats.r.files import R_FILE
 from larvastats.r.host import rinterface
 from larvastats.r.parts import GONE, Handle, parts
-from larvastats.r.requests import answer, value_of
+from larvastats.r.requests import answer, failure, value_of
 
 if TYPE_CHECKING:
     from rpy2.rinterface import Sexp
@@ -191,10 +191,8 @@ def _engine(request: Any) -> Any:
         asked = _get(request)
         _KEPT.forget(_listed(asked.get("forget")))
         return _put(answer(asked))
-    except DataError as error:
-        return _put({"error": {"kind": "data", "message": str(error)}})
-    except KeyboardInterrupt:
-        return _put({"error": {"kind": "interrupt", "message": "interrupted."}})
+    except (Exception, KeyboardInterrupt) as error:
+        return _put(failure(error))
     finally:
         _answering -= 1
 

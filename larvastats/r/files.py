@@ -22,7 +22,7 @@ import numpy as np
 from larvastats.errors import DataError, UsageError
 from larvastats.r.columns import NA_REAL, quiet
 from larvastats.r.parts import GONE, Handle
-from larvastats.r.requests import answer
+from larvastats.r.requests import answer, failure
 
 R_FILE = Path(__file__).with_name("larvastats.R")
 """What R users source."""
@@ -49,8 +49,8 @@ def answer_folder(folder: Path) -> None:
     keep = Path(asked.pop("keep"))
     try:
         found = answer(_read(asked, folder))
-    except DataError as error:
-        found = {"error": {"kind": "data", "message": str(error)}}
+    except Exception as error:
+        found = failure(error)
     text = json.dumps(_Writer(folder, keep).plain(found), ensure_ascii=False, allow_nan=False)
     part = folder / f"{ANSWER}.part"
     part.write_text(text, encoding="utf-8")

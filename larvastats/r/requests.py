@@ -37,24 +37,28 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
     """
     try:
         return {"value": _perform(request)}
-    except LarvastatsError as error:
-        kind = "usage" if isinstance(error, UsageError) else "data"
-        return _failed(kind, str(error))
-    except KeyboardInterrupt:
+    except (Exception, KeyboardInterrupt) as error:
+        return failure(error)
+
+
+def failure(error: BaseException) -> dict[str, Any]:
+    """Return the answer that an exception is: ``error``, as in :func:`answer`."""
+    if isinstance(error, LarvastatsError):
+        return _failed("usage" if isinstance(error, UsageError) else "data", str(error))
+    if isinstance(error, KeyboardInterrupt):
         return _failed("interrupt", "interrupted.")
-    except MemoryError:
+    if isinstance(error, MemoryError):
         return _failed("data", "not enough memory; use fewer processes (jobs), less data "
                        "(exclude) or a larger machine.")  # fmt: skip
-    except OSError as error:
+    if isinstance(error, OSError):
         where = f" ({error.filename})" if error.filename else ""
         return _failed("data", f"reading or writing failed: {error.strerror or error}{where}.")
-    except Exception as error:
-        said = _said_by_r(error)
-        if said is not None:
-            return _failed("data", said)
-        traceback.print_exc(file=sys.stderr)
-        return _failed("fault", f"this is a fault of larvastats, please report what stands above: "
-                       f"{type(error).__name__}: {error}")  # fmt: skip
+    said = _said_by_r(error)
+    if said is not None:
+        return _failed("data", said)
+    traceback.print_exception(error, file=sys.stderr)
+    return _failed("fault", f"this is a fault of larvastats, please report what stands above: "
+                   f"{type(error).__name__}: {error}")  # fmt: skip
 
 
 def _failed(kind: str, message: str) -> dict[str, Any]:
