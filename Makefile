@@ -3,7 +3,7 @@
 # installing again until pyproject.toml or constraints.txt change.
 
 # Extras whose code exists and which `make test` therefore installs, each with its comma
-# (such as ",generative,r").
+# (such as ",generative"); it adds r where R is there, since rpy2 is built against it.
 EXTRAS ?= ,fast,report
 
 # The first interpreter that runs and is new enough; `make PYTHON=/path/to/python …` overrides.
@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
 	>/dev/null 2>&1 && { echo $$p; break; }; done)
 JOBS ?= $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
-# `make test WITH_R=no` leaves the system's packages alone.
+# `make test WITH_R=no` leaves the system's packages alone, and rpy2 out.
 WITH_R ?= yes
 WITH_CHROMIUM ?= yes
 DEMO ?= results/demo
@@ -37,7 +37,7 @@ demo: .venv/.core
 	@$(BIN)/larvastats screen --protocol r_LED100_30s2x15s30s --out $(DEMO)
 
 test: .venv/.test
-	@[ "$(WITH_R)" != yes ] || .ci/install-r
+	@[ "$(WITH_R)" != yes ] || ! .ci/install-r || $(MAKE) --no-print-directory .venv/.r
 	@[ "$(WITH_CHROMIUM)" != yes ] || .ci/install-report
 	@echo "[test] running pytest on $(JOBS) processes"
 	@$(BIN)/python -m pytest -q -n $(JOBS) $(PYTEST_ARGS)
@@ -81,6 +81,11 @@ clean:
 	@echo "[setup] installing larvastats with its test tools$(if $(EXTRAS), and extras $(EXTRAS))"
 	@$(PIP) install -c constraints.txt -e '.[test$(EXTRAS)]'
 	@touch $@ .venv/.core
+
+.venv/.r: .venv/.test
+	@echo "[setup] installing rpy2, built for the R that is on the PATH"
+	@$(PIP) install -c constraints.txt -e '.[r]'
+	@touch $@
 
 .venv/.dev: .venv/.python $(INPUTS) Makefile
 	@echo "[setup] installing larvastats with its developer tools"

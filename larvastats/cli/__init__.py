@@ -23,6 +23,8 @@ from larvastats.cli.ingest import EXAMPLES as INGEST_EXAMPLES
 from larvastats.cli.ingest import ingest
 from larvastats.cli.power import EXAMPLES as POWER_EXAMPLES
 from larvastats.cli.power import power
+from larvastats.cli.r import EXAMPLES as R_EXAMPLES
+from larvastats.cli.r import r
 from larvastats.cli.report import EXAMPLES as REPORT_EXAMPLES
 from larvastats.cli.report import report
 from larvastats.cli.screen import EXAMPLES as SCREEN_EXAMPLES
@@ -103,6 +105,11 @@ app.command(epilog=_examples(CALIBRATE_EXAMPLES))(calibrate)
 app.command(epilog=_examples(POWER_EXAMPLES))(power)
 app.command(epilog=_examples(REPORT_EXAMPLES))(report)
 app.command(epilog=_examples(SIMULATE_EXAMPLES))(simulate)
+# what follows the script is for the script
+app.command(
+    epilog=_examples(R_EXAMPLES),
+    context_settings={"allow_interspersed_args": False, "ignore_unknown_options": True},
+)(r)
 
 for _name, _plugin in load_commands().items():
     app.add_typer(_plugin, name=_name)

@@ -110,7 +110,7 @@ def transition_model(
     _check(dt, prior, level, null, resamples, alpha, seed)
     opened = open_source(source, progress=progress, **load)
     setting = make_setting(opened.ethogram, protocol=protocol, gap=gap, block=block)
-    setting = _select(setting, genotypes)
+    setting = select_genotypes(setting, genotypes)
     right, variables = read_formula(formula, layout.known_variables(setting))
     chosen = windows(setting.protocol, window, extent=extent(setting))
     if len(chosen) != 1:
@@ -284,7 +284,7 @@ def _check(
         raise UsageError(f"seed must be a whole number from 0 up, but is {seed!r}.")
 
 
-def _select(setting: Setting, genotypes: str | Sequence[str] | None) -> Setting:
+def select_genotypes(setting: Setting, genotypes: str | Sequence[str] | None) -> Setting:
     """Keep the assays of some genotypes."""
     if genotypes is None:
         return setting

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from larvastats.cli import app
+from larvastats.example import example_path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROTOCOL = "r_LED100_30s2x15s30s#n#n#n"
@@ -98,3 +101,38 @@ def table(bouts: pd.DataFrame, tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+R_PACKAGES = ("boot", "broom", "ggplot2", "jsonlite", "markovchain", "testthat")
+
+
+@pytest.fixture(scope="session")
+def with_r() -> None:
+    """Skip where R or a package of it is missing."""
+    if shutil.which("Rscript") is None:
+        pytest.skip("Rscript is not installed")
+    code = "cat(sapply(commandArgs(TRUE), function(p) system.file(package = p) == ''))"
+    done = subprocess.run(["Rscript", "-e", code, *R_PACKAGES], capture_output=True, text=True,
+                          timeout=120, check=True)  # fmt: skip
+    gone = [p for p, no in zip(R_PACKAGES, done.stdout.split(), strict=True) if no == "TRUE"]
+    if gone:
+        pytest.skip(f"R lacks the packages {', '.join(gone)}")
+
+
+@pytest.fixture(scope="session")
+def with_rpy2(with_r: None) -> None:
+    """Skip where R or rpy2 is missing."""
+    if importlib.util.find_spec("rpy2") is None:
+        pytest.skip("rpy2 is not installed")
+
+
+@pytest.fixture
+def program() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run any program, with the place of the example in its environment, and R in English."""
+
+    def run(*words: object, **more: Any) -> subprocess.CompletedProcess[str]:
+        about = {"LANGUAGE": "en", "LARVASTATS_EXAMPLE": str(example_path())} | more.pop("env", {})
+        return subprocess.run([str(w) for w in words], capture_output=True, text=True, timeout=300,
+                              check=False, env=os.environ | about, **more)  # fmt: skip
+
+    return run
