@@ -17,12 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from larvastats.errors import UsageError
-from larvastats.inference.design.setting import make_setting
+from larvastats.inference.design.setting import make_setting, select_genotypes
 from larvastats.inference.screen.layout import extent
 from larvastats.markov.smooth import count_jumps, time_columns
 from larvastats.protocol import windows
 from larvastats.verbs._open import Source, open_source
-from larvastats.verbs.transition_model import select_genotypes
 
 
 @dataclass(frozen=True, slots=True)

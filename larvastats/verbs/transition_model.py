@@ -9,7 +9,11 @@ import numpy as np
 import pandas as pd
 
 from larvastats.errors import DataError, UsageError
-from larvastats.inference.design.setting import Setting, find_genotype, make_setting
+from larvastats.inference.design.setting import (
+    Setting,
+    make_setting,
+    select_genotypes,
+)
 from larvastats.inference.options import NULLS
 from larvastats.inference.relabelling.plans import Budget
 from larvastats.inference.screen.layout import extent
@@ -282,18 +286,6 @@ def _check(
         raise UsageError(f"resamples must be at least 99, but is {resamples!r}.")
     if seed < 0:
         raise UsageError(f"seed must be a whole number from 0 up, but is {seed!r}.")
-
-
-def select_genotypes(setting: Setting, genotypes: str | Sequence[str] | None) -> Setting:
-    """Keep the assays of some genotypes."""
-    if genotypes is None:
-        return setting
-    assays = setting.ethogram.assays
-    names = genotypes.split(",") if isinstance(genotypes, str) else list(genotypes)
-    found = [find_genotype(assays, name.strip()) for name in names]
-    keep = assays["genotype"].isin(found).to_numpy(bool)
-    dates = None if setting.dates is None else setting.dates[keep]
-    return Setting(setting.ethogram.subset(keep), setting.protocol, dates, setting.notes)
 
 
 def _tests(

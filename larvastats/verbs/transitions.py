@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from larvastats.errors import DataError, UsageError
-from larvastats.inference.design.setting import Setting, find_genotype, make_setting
+from larvastats.inference.design.setting import (
+    Setting,
+    make_setting,
+    select_genotypes,
+)
 from larvastats.inference.relabelling import resampling
 from larvastats.inference.transitions import bands
 from larvastats.markov.counts import TransitionCounts, count_transitions
@@ -84,7 +87,7 @@ def transitions(
     larvae = setting.ethogram.larvae
     extent = float(larvae["t_from"].min()), float(larvae["t_to"].max())
     chosen = _windows(setting.protocol, _by_window(setting, by, windows), extent)
-    setting = _select(setting, genotypes)
+    setting = select_genotypes(setting, genotypes)
     counts = count_transitions(setting.ethogram, chosen, transitions, dt)
     if not counts.counts.any():
         raise DataError(
@@ -135,18 +138,6 @@ def _by_window(
             "windows to go by; name some, such as windows sliding:10:5."
         )
     return "each"
-
-
-def _select(setting: Setting, genotypes: str | Sequence[str] | None) -> Setting:
-    """Keep the assays of some genotypes."""
-    if genotypes is None:
-        return setting
-    assays = setting.ethogram.assays
-    names = genotypes.split(",") if isinstance(genotypes, str) else list(genotypes)
-    found = [find_genotype(assays, name.strip()) for name in names]
-    keep = assays["genotype"].isin(found).to_numpy(bool)
-    dates = None if setting.dates is None else setting.dates[keep]
-    return replace(setting, ethogram=setting.ethogram.subset(keep), dates=dates)
 
 
 def _finite(window: Window, extent: tuple[float, float]) -> list[list[float]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
 import numpy as np
@@ -259,3 +259,15 @@ def find_genotype(assays: pd.DataFrame, name: str) -> str:
     )
     hint = f"did you mean {_some(close)}?" if close else f"there are {_some(genotypes)}."
     raise UsageError(f"{name!r} is neither a genotype nor a line of this protocol; {hint}")
+
+
+def select_genotypes(setting: Setting, genotypes: str | Sequence[str] | None) -> Setting:
+    """Keep the assays of some genotypes: names with commas, or a list; None keeps all."""
+    if genotypes is None:
+        return setting
+    assays = setting.ethogram.assays
+    names = genotypes.split(",") if isinstance(genotypes, str) else list(genotypes)
+    found = [find_genotype(assays, name.strip()) for name in names]
+    keep = assays["genotype"].isin(found).to_numpy(bool)
+    dates = None if setting.dates is None else setting.dates[keep]
+    return replace(setting, ethogram=setting.ethogram.subset(keep), dates=dates)
