@@ -10,13 +10,6 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-TRX_FIELDS = {
-    "length": "larva_length_smooth_5",
-    "speed": "motion_velocity_norm_smooth_5",
-    "head_angle": "angle_upper_lower_smooth_5",
-}
-"""Fields of trx.mat, by what they hold: mm, mm/s, rad."""
-
 WINDOW = 5
 """Frames over which the tracker averages, as the fields' names say."""
 

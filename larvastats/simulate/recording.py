@@ -18,13 +18,14 @@ from larvastats.errors import UsageError
 from larvastats.io.contours import Contours
 from larvastats.io.tracks import Tracks
 from larvastats.simulate.body import Bodies, draw_bodies, kinematics_of
-from larvastats.simulate.derived import TRX_FIELDS, derive
+from larvastats.simulate.derived import derive
 from larvastats.simulate.design import Plate, ScreenDesign, generator
 from larvastats.simulate.effects import Effect
 from larvastats.simulate.motion import move, n_steps
 from larvastats.simulate.moving import check_grid, factors_of, state_at
 from larvastats.simulate.outline import outline, points, pose
 from larvastats.simulate.screen import Films, film
+from larvastats.simulate.series import SERIES, TRX_FIELDS
 from larvastats.simulate.spoil import Faults, Frames, lose, spoil
 from larvastats.simulate.states import ScreenModel
 from larvastats.simulate.timecourse import TimeCourse, timecourse
@@ -32,10 +33,7 @@ from larvastats.simulate.truth import effects_by_line
 
 Array = NDArray[np.float64]
 
-UNITS = {
-    "larva_length_smooth_5": "mm", "motion_velocity_norm_smooth_5": "mm/s",
-    "angle_upper_lower_smooth_5": "rad",
-}  # fmt: skip
+UNITS = {TRX_FIELDS[name]: unit for name, unit in SERIES.items()}
 
 GRAIN = 2.0**-11
 """Coordinates of recordings are multiples of it, mm: half a micrometre, finer than any camera."""
