@@ -3,8 +3,9 @@
     python analyses/benchmarks/bench_shapes.py [--frames 10000] [--moving 1000000] [--repeats 5]
 
 Same data, same run, same result asserted, one thread; times are the processor's, for the machine
-may be busy. Outlines are single precision, as tracks and
-stores hold them; NumPy's FFT gets them in single and in double precision, and the faster counts.
+may be busy. Outlines are single precision, as tracks and stores hold them, and lie in memory as
+`resample` puts them; NumPy's FFT gets them as complex numbers, in single and in double precision,
+and the faster counts.
 Contestants:
 
 - low-pass, from points at equal steps to as many points: larvastats' matrix product; one FFT of all
@@ -139,11 +140,12 @@ def contours(n: int, repeats: int) -> None:
     vertices, start = flatten(padded)
     for n_points in (N_POINTS, 500):
         points = resample(vertices, start, n_points)
-        double = points.astype(np.float64)
+        single = np.ascontiguousarray(points)  # x and y of a point side by side, as FFT needs them
+        double = single.astype(np.float64)
         ours, smooth = timed(partial(low_pass, points), repeats)
-        peers = [timed(partial(batched, p), repeats) for p in (points, double)]
+        peers = [timed(partial(batched, p), repeats) for p in (single, double)]
         np.testing.assert_allclose(smooth, peers[1][1], atol=1e-3)
-        loop = min(timed(partial(one_by_one, p), 3)[0] for p in (points, double))
+        loop = min(timed(partial(one_by_one, p), 3)[0] for p in (single, double))
         what = f"low-pass, {n} outlines of {n_points} points"
         report(what, ours, min(peer[0] for peer in peers), "one numpy.fft of all frames")
         report(what, ours, loop, "numpy.fft frame by frame")

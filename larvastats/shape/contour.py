@@ -4,7 +4,8 @@ An outline with its vertices at equal steps of arc length is a periodic function
 the step, ``z_j = sum_k c_k exp(2 pi i j k / n)`` (Kuhl and Giardina 1982, Comput. Graph. Image
 Process. 18:236). ``c_0`` is its centre, ``c_1`` and ``c_-1`` make an ellipse, and a larva's outline
 needs few more: `HARMONICS` says how many are kept. So few that all frames together are one small
-matrix product, without any FFT.
+matrix product, without any FFT. It takes all x and all y of a frame in rows: arrays of points made
+here have the shape (frame, point, 2) but lie in memory as (frame, 2, point), and others are copied.
 
 Outlines come in two flat arrays, as :class:`larvastats.io.contours.Contours` holds them: vertices,
 shape (vertex, 2), and start, shape (frame + 1,).
@@ -30,7 +31,7 @@ HARMONICS = 7
 
 MIN_VERTICES = 3
 
-_BLOCK = 256  # frames whose coordinates fit into a processor's cache
+_BLOCK = 1024  # rows that fit into a processor's cache
 
 
 def flatten(padded: ArrayLike) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -71,10 +72,10 @@ def resample(vertices: ArrayLike, start: ArrayLike, n: int = N_POINTS) -> NDArra
         NaN where fewer than three vertices are left, or where they all coincide.
     """
     v, frame, counts = _finite(vertices, start)
-    out = np.full((len(counts), n, 2), np.nan, dtype=np.float32)
+    out = np.full((len(counts), 2, n), np.nan, dtype=np.float32)
     part, usable = _arc(v, frame, counts)
     if not usable.any():
-        return out
+        return out.transpose(0, 2, 1)
     keep = usable[frame]
     v, part = v[keep], part[keep]
     own = counts[usable]
@@ -89,8 +90,8 @@ def resample(vertices: ArrayLike, start: ArrayLike, n: int = N_POINTS) -> NDArra
     at = (even[:, np.newaxis] + np.arange(n) / n).ravel()
     for axis in (0, 1):
         closed = np.insert(v[:, axis], first + own, v[first, axis])
-        out[usable, :, axis] = np.interp(at, knots, closed).reshape(-1, n)
-    return out
+        out[usable, axis] = np.interp(at, knots, closed).reshape(-1, n)
+    return out.transpose(0, 2, 1)
 
 
 def perimeter(vertices: ArrayLike, start: ArrayLike) -> NDArray[np.float64]:
@@ -130,20 +131,32 @@ def coefficients(points: ArrayLike, harmonics: int = HARMONICS) -> NDArray[np.co
     ndarray of complex, shape (frame, 2 * harmonics + 1)
         In the unit of the points, harmonics ascending from ``-harmonics``; NaN where a point is.
     """
-    flat, n = _rows(points)
+    rows, n = _rows(points)
     _check_harmonics(harmonics, n)
-    analysis = _analysis(n, harmonics).astype(flat.dtype)
-    out = np.empty((len(flat), analysis.shape[1]), dtype=flat.dtype)
-    for begin in range(0, len(flat), _BLOCK):
-        np.matmul(flat[begin : begin + _BLOCK], analysis, out=out[begin : begin + _BLOCK])
-    return out.view(np.result_type(flat.dtype, np.complex64))
+    analysis = _analysis(n, harmonics).astype(rows.dtype)
+    sums = np.empty((len(rows), analysis.shape[1]), dtype=rows.dtype)
+    for begin in range(0, len(rows), _BLOCK):
+        np.matmul(rows[begin : begin + _BLOCK], analysis, out=sums[begin : begin + _BLOCK])
+    z = sums[0::2] + 1j * sums[1::2]  # of cosines and sines: half of c_k + c_-k, i (c_k - c_-k)
+    even, odd = z[:, : harmonics + 1], 1j * z[:, harmonics + 1 : 2 * harmonics + 1]
+    out = np.empty((len(z), 2 * harmonics + 1), dtype=z.dtype)
+    out[:, harmonics] = even[:, 0]
+    out[:, harmonics + 1 :] = (even[:, 1:] - odd) / 2
+    out[:, harmonics - 1 :: -1] = (even[:, 1:] + odd) / 2
+    return out
 
 
 def from_coefficients(c: NDArray[np.complexfloating], n: int = N_POINTS) -> Points:
     """Points of outlines from their coefficients, shape (frame, n, 2)."""
-    c = np.ascontiguousarray(c)
-    flat = c.view(c.real.dtype)
-    return (flat @ _synthesis(n, c.shape[1] // 2).astype(flat.dtype)).reshape(len(c), n, 2)
+    harmonics = c.shape[1] // 2
+    upper, lower = c[:, harmonics + 1 :], c[:, :harmonics][:, ::-1]
+    z = np.concatenate(
+        (c[:, harmonics : harmonics + 1], upper + lower, 1j * (upper - lower)), axis=1
+    )
+    sums = np.empty((2 * len(c), z.shape[1] + 1), dtype=c.real.dtype)
+    sums[0::2, :-1], sums[1::2, :-1], sums[:, -1] = z.real, z.imag, 0
+    drawn = sums @ _synthesis(n, harmonics).astype(sums.dtype)
+    return drawn.reshape(len(c), 2, n).transpose(0, 2, 1)
 
 
 def low_pass(points: ArrayLike, harmonics: int = HARMONICS, n: int | None = None) -> Points:
@@ -162,16 +175,16 @@ def low_pass(points: ArrayLike, harmonics: int = HARMONICS, n: int | None = None
     ndarray of the same precision, shape (frame, n, 2)
         NaN where a frame has any.
     """
-    flat, given = _rows(points)
+    rows, given = _rows(points)
     n = given if n is None else n
     _check_harmonics(harmonics, given)
-    analysis = _analysis(given, harmonics).astype(flat.dtype)
-    synthesis = _synthesis(n, harmonics).astype(flat.dtype)
-    out = np.empty((len(flat), 2 * n), dtype=flat.dtype)
-    for begin in range(0, len(flat), _BLOCK):
+    analysis = _analysis(given, harmonics).astype(rows.dtype)
+    synthesis = _synthesis(n, harmonics).astype(rows.dtype)
+    out = np.empty((len(rows), n), dtype=rows.dtype)
+    for begin in range(0, len(rows), _BLOCK):
         block = slice(begin, begin + _BLOCK)
-        np.matmul(flat[block] @ analysis, synthesis, out=out[block])
-    return out.reshape(len(flat), n, 2)
+        np.matmul(rows[block] @ analysis, synthesis, out=out[block])
+    return out.reshape(len(rows) // 2, 2, n).transpose(0, 2, 1)
 
 
 def turning_number(points: ArrayLike) -> NDArray[np.float64]:
@@ -239,7 +252,7 @@ def _arc(
 
 
 def _rows(points: ArrayLike) -> tuple[NDArray[np.floating], int]:
-    """Points of a frame as one row, x and y in turn; and their number."""
+    """Put x and y of every frame into rows of their own; and the number of points."""
     z = np.asarray(points)
     if z.dtype not in (np.float32, np.float64):
         z = z.astype(np.float64)
@@ -248,7 +261,8 @@ def _rows(points: ArrayLike) -> tuple[NDArray[np.floating], int]:
             f"Outlines need the shape (frame, point, 2), but have {z.shape}; put their points at "
             "equal steps first."
         )
-    return np.ascontiguousarray(z).reshape(len(z), 2 * z.shape[1]), z.shape[1]
+    n = z.shape[1]
+    return np.ascontiguousarray(z.transpose(0, 2, 1)).reshape(2 * len(z), n), n
 
 
 def _check_harmonics(harmonics: int, n: int) -> None:
@@ -261,21 +275,24 @@ def _check_harmonics(harmonics: int, n: int) -> None:
 
 @lru_cache(maxsize=16)
 def _analysis(n: int, harmonics: int) -> NDArray[np.float64]:
-    """Matrix from points to coefficients, both with real and imaginary part in turn."""
-    angle = 2 * np.pi * np.outer(np.arange(n), np.arange(-harmonics, harmonics + 1)) / n
-    return _complex_product(np.exp(-1j * angle) / n)
+    """Matrix, shape (n, 2 * harmonics + 2), from points to amplitudes of cosines and sines."""
+    scale = np.full(2 * harmonics + 2, 2 / n)
+    scale[0] = 1 / n
+    return _read_only(_waves(n, harmonics) * scale)
 
 
 @lru_cache(maxsize=16)
 def _synthesis(n: int, harmonics: int) -> NDArray[np.float64]:
-    angle = 2 * np.pi * np.outer(np.arange(-harmonics, harmonics + 1), np.arange(n)) / n
-    return _complex_product(np.exp(1j * angle))
+    """Matrix, shape (2 * harmonics + 2, n), back to points."""
+    return _read_only(np.ascontiguousarray(_waves(n, harmonics).T))
 
 
-def _complex_product(matrix: NDArray[np.complex128]) -> NDArray[np.float64]:
-    """Real matrix that multiplies rows of real and imaginary parts as a complex one does."""
-    out = np.empty((2 * matrix.shape[0], 2 * matrix.shape[1]))
-    out[0::2, 0::2], out[1::2, 1::2] = matrix.real, matrix.real
-    out[0::2, 1::2], out[1::2, 0::2] = matrix.imag, -matrix.imag
-    out.flags.writeable = False
-    return out
+def _waves(n: int, harmonics: int) -> NDArray[np.float64]:
+    """Cosines 0 to `harmonics`, sines 1 to `harmonics`, and zeros that make the columns even."""
+    angle = 2 * np.pi * np.outer(np.arange(n), np.arange(harmonics + 1)) / n
+    return np.concatenate((np.cos(angle), np.sin(angle[:, 1:]), np.zeros((n, 1))), axis=1)
+
+
+def _read_only(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    matrix.flags.writeable = False
+    return matrix
