@@ -6,13 +6,13 @@ smoothed, and as ribbons around five vertebrae; measures how well ribbons rebuil
 the spectra behind the filter, and tells what it drops. The tracker marks frames in which larvae
 touch: they are the truth that is known.
 
-    python analyses/04_larva_shapes.py path/to/schleyer --out results/04_larva_shapes
+    python analyses/05_larva_shapes.py path/to/schleyer --out results/05_larva_shapes
 
 Simulated recordings with known faults and actions show what no real ones can: hits and false alarms
 at every threshold, and whether the filter spares actions alike::
 
     larvastats simulate faulty --format trx --shapes contour --fault realistic
-    python analyses/04_larva_shapes.py path/to/schleyer --simulated faulty --out results/shapes
+    python analyses/05_larva_shapes.py path/to/schleyer --simulated faulty --out results/shapes
 """
 
 from __future__ import annotations
