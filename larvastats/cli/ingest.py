@@ -12,7 +12,7 @@ import typer
 from larvastats.cli import options as o
 
 if TYPE_CHECKING:
-    from larvastats.io.ingest import IngestReport
+    from larvastats.io.store.ingest import IngestReport
 
 EXAMPLES = (
     "larvastats ingest my_database my_store --jobs 4",

@@ -27,11 +27,11 @@ from larvastats.io.formats import (
     recording_of,
     recordings_in,
 )
-from larvastats.io.frame_series import from_frames, series_names, series_names_of
 from larvastats.io.paths import AssayIdentity, identify, walk_database
 from larvastats.io.recordings import Recording
 from larvastats.io.store import is_store, store_rows, store_tracks
-from larvastats.io.store_index import OK
+from larvastats.io.store.index import OK
+from larvastats.io.tidy.frame_series import from_frames, series_names, series_names_of
 from larvastats.io.tracks import Tracks
 
 MAX_SHOWN = 12

@@ -14,13 +14,14 @@ from typing import Literal
 
 from larvastats.errors import UsageError
 from larvastats.ethogram import Ethogram
-from larvastats.io import choreography, fimtrack, frame_series, larvatagger, schleyer, tidy, trx
+from larvastats.io import choreography, fimtrack, larvatagger, schleyer, tidy, trx
 from larvastats.io.exclusion import Exclusion, read_exclusion
 from larvastats.io.files import AnyPath
 from larvastats.io.labelling import NoLabelsError
 from larvastats.io.labels import Labels, choose_labels, from_beside, from_elsewhere
 from larvastats.io.paths import AssayIdentity, printable_path
 from larvastats.io.recordings import ANY, Recording, gather, single
+from larvastats.io.tidy import frame_series
 from larvastats.io.tracks import Shape, Tracks
 from larvastats.io.unlabelled import without_actions
 

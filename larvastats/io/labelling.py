@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from larvastats.errors import DataError
 from larvastats.ethogram import Ethogram
-from larvastats.io.columns import with_identity
 from larvastats.io.paths import AssayIdentity
+from larvastats.io.text.columns import with_identity
 
 CLOCK_SLACK = 5e-4
 """Seconds by which two files may print one moment differently: half a millisecond."""

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from larvastats.io import choreography_files, larvatagger, schleyer
+from larvastats.io import larvatagger, schleyer
+from larvastats.io.choreography import files as choreography_files
 from larvastats.io.files import reading, sha256
 from larvastats.io.paths import identify
 

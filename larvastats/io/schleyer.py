@@ -35,7 +35,7 @@ from larvastats.io.contours import Contours
 from larvastats.io.files import AnyPath, open_plain, read_head, reading
 from larvastats.io.identity import settle
 from larvastats.io.paths import AssayIdentity
-from larvastats.io.point_rows import check_finished, whole_rows
+from larvastats.io.text.point_rows import check_finished, whole_rows
 from larvastats.io.tracks import MAX_VALUES, Tracks
 
 FPS = 16.0

@@ -34,7 +34,7 @@ from larvastats.io.formats import (
 from larvastats.io.labels import Labels
 from larvastats.io.paths import identify
 from larvastats.io.store import is_store, read_store
-from larvastats.io.store_index import Row
+from larvastats.io.store.index import Row
 
 __all__ = ["OPENERS", "checksum", "load", "load_with_report"]
 

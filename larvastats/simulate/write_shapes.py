@@ -14,7 +14,9 @@ import numpy as np
 
 from larvastats.compute import run
 from larvastats.errors import UsageError
-from larvastats.io import choreography, fimtrack_write, larvatagger_write, trx
+from larvastats.io import choreography, trx
+from larvastats.io.fimtrack import writer as fimtrack_write
+from larvastats.io.larvatagger import writer as larvatagger_write
 from larvastats.io.paths import database_path
 from larvastats.io.tracks import Tracks
 from larvastats.simulate.body import Bodies

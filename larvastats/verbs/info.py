@@ -13,7 +13,7 @@ from larvastats.ethogram import Ethogram
 from larvastats.inference.design.blocks import make_design, p_floor
 from larvastats.inference.design.setting import find_controls, make_setting
 from larvastats.io.store import is_store, store_rows
-from larvastats.io.store_index import OK
+from larvastats.io.store.index import OK
 from larvastats.protocol import canonical_protocol, parse_protocol
 from larvastats.results import SourceInfo
 from larvastats.verbs._open import open_source

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from larvastats.io.files import AnyPath
-from larvastats.io.ingest import IngestReport
-from larvastats.io.ingest import ingest as ingest_files
+from larvastats.io.store.ingest import IngestReport
+from larvastats.io.store.ingest import ingest as ingest_files
 from larvastats.shape.kinematics import SMOOTH
 
 

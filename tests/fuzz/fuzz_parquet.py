@@ -113,7 +113,7 @@ def store_part(rng: Rng, good: dict[bytes, bytes], rows: list[dict[str, Any]]) -
     good : mapping
         Content of every part.
     rows : list of dict
-        Rows of the index, as :mod:`larvastats.io.store_index` has them.
+        Rows of the index, as :mod:`larvastats.io.store.index` has them.
     """
     part = pick(rng, (b"I", b"I", b"I", b"M", b"B", b"V"))
     if part == b"I" and rng.random() < 0.7:

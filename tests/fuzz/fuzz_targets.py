@@ -19,15 +19,15 @@ from fuzz_bytes import havoc, inflated, packed, pick
 from larvastats.errors import UsageError
 from larvastats.ethogram import Ethogram
 from larvastats.io import choreography, fimtrack, larvatagger, schleyer, tidy, trx
-from larvastats.io.compiled_rows import parse
 from larvastats.io.contours import Contours
 from larvastats.io.exclusion import read_exclusion
 from larvastats.io.labels import _opened_once
 from larvastats.io.paths import database_path, identify, make_identity
-from larvastats.io.point_rows import _careful, _fast, check_finished
 from larvastats.io.source import load
 from larvastats.io.store import store_checksum, store_tracks
-from larvastats.io.track_files import pack, unpack
+from larvastats.io.store.track_files import pack, unpack
+from larvastats.io.text.compiled_rows import parse
+from larvastats.io.text.point_rows import _careful, _fast, check_finished
 from larvastats.io.tracks import Tracks
 from larvastats.protocol import contrast, default_window, match_protocol, parse_protocol, windows
 from larvastats.verbs.ingest import ingest

@@ -25,7 +25,7 @@ from larvastats.io import trx
 from larvastats.io.paths import identify
 from larvastats.io.source import checksum, load, load_with_report
 from larvastats.io.store import is_store, store_rows
-from larvastats.io.store_files import locked
+from larvastats.io.store.files import locked
 from larvastats.io.tracks import Tracks
 from larvastats.verbs.ingest import ingest
 

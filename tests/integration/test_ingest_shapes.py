@@ -14,9 +14,9 @@ from larvastats.errors import DataError, UsageError
 from larvastats.io import choreography, larvatagger, trx
 from larvastats.io.contours import Contours
 from larvastats.io.paths import database_path, make_identity
-from larvastats.io.shape_series import VERDICTS
 from larvastats.io.source import load
 from larvastats.io.store import read_store, store_checksum, store_tracks
+from larvastats.io.store.shape_series import VERDICTS
 from larvastats.io.tracks import Tracks
 from larvastats.shape.kinematics import UNITS
 from larvastats.shape.quality import Fault

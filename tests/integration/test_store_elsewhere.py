@@ -13,7 +13,7 @@ import pytest
 from larvastats.io import trx
 from larvastats.io.paths import database_path, make_identity
 from larvastats.io.source import load
-from larvastats.io.store_index import SCHEMA
+from larvastats.io.store.index import SCHEMA
 from larvastats.io.tracks import Tracks
 from larvastats.verbs.ingest import ingest
 

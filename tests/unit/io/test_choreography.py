@@ -10,10 +10,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from larvastats.errors import DataError, UsageError
-from larvastats.io import choreography, compiled_rows, fixed_point, point_rows
+from larvastats.io import choreography
 from larvastats.io.contours import Contours
 from larvastats.io.paths import make_identity
-from larvastats.io.point_rows import read_rows
+from larvastats.io.text import compiled_rows, fixed_point, point_rows
+from larvastats.io.text.point_rows import read_rows
 from larvastats.io.tracks import Tracks
 
 STAMP = "20150701_105504"
@@ -515,7 +516,7 @@ def test_a_folder_without_recordings(tmp_path):
 
 
 def test_numbers_beyond_any_recording(tmp_path, monkeypatch):
-    monkeypatch.setattr("larvastats.io.choreography_points.MAX_VALUES", 60)
+    monkeypatch.setattr("larvastats.io.choreography.points.MAX_VALUES", 60)
     with pytest.raises(DataError, match="more than 60 numbers"):
         reads(tmp_path, GOOD)
 

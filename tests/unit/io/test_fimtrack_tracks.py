@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from larvastats.errors import DataError, UsageError
-from larvastats.io import fimtrack, fimtrack_table
+from larvastats.io import fimtrack
+from larvastats.io.fimtrack import table as fimtrack_table
 
 POINTS = ("head", "spinepoint_1", "spinepoint_2", "tail")
 GROUPS = (1, 2, 3, 4)

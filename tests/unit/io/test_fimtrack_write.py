@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from larvastats.errors import DataError, UsageError
-from larvastats.io import fimtrack, fimtrack_write
+from larvastats.io import fimtrack
 from larvastats.io.contours import Contours
-from larvastats.io.fimtrack_table import read_features
+from larvastats.io.fimtrack import writer as fimtrack_write
+from larvastats.io.fimtrack.table import read_features
 from larvastats.io.paths import AssayIdentity
 from larvastats.io.tracks import Tracks
 

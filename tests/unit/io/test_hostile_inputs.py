@@ -17,9 +17,10 @@ import pytest
 from pyarrow import parquet
 
 from larvastats.errors import LONGEST, DataError, UsageError
-from larvastats.io import choreography, fimtrack, fimtrack_table, larvatagger, paths, tidy, trx
+from larvastats.io import choreography, fimtrack, larvatagger, paths, tidy, trx
 from larvastats.io.exclusion import MAX_PATTERNS, read_exclusion
 from larvastats.io.files import sha256
+from larvastats.io.fimtrack import table as fimtrack_table
 from larvastats.io.source import load
 from larvastats.protocol import parse_protocol, windows
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from larvastats.errors import DataError, UsageError
 from larvastats.ethogram import Ethogram
-from larvastats.io import larvatagger, larvatagger_parse
+from larvastats.io import larvatagger
+from larvastats.io.larvatagger import parse as larvatagger_parse
 from larvastats.io.paths import make_identity
 from larvastats.io.tracks import Tracks
 

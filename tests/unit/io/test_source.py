@@ -9,9 +9,10 @@ import pytest
 
 from larvastats.errors import DataError, UsageError
 from larvastats.ethogram import Ethogram
-from larvastats.io import fimtrack, matlab, tidy, trx
+from larvastats.io import fimtrack, tidy, trx
 from larvastats.io.paths import database_path, make_identity
 from larvastats.io.source import load, load_with_report
+from larvastats.io.trx import matlab
 
 PROTOCOL = "r_LED100_30s2x15s30s#n#n#n"
 STAMPS = ("20200131_093000", "20200131_103000", "20200201_093000")

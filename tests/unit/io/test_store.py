@@ -18,11 +18,10 @@ from hypothesis import strategies as st
 from larvastats.errors import DataError, LarvastatsError, UsageError
 from larvastats.ethogram import Ethogram
 from larvastats.io import tidy
-from larvastats.io.ingest import ingest
 from larvastats.io.source import load
 from larvastats.io.store import is_store, read_store, store_checksum
-from larvastats.io.store_files import locked, make_store, safe_name, write_file
-from larvastats.io.store_index import (
+from larvastats.io.store.files import locked, make_store, safe_name, write_file
+from larvastats.io.store.index import (
     OK,
     column_of,
     plain_value,
@@ -32,6 +31,7 @@ from larvastats.io.store_index import (
     write_index,
     write_verdict,
 )
+from larvastats.io.store.ingest import ingest
 
 BOUTS = pd.DataFrame(
     {

@@ -20,9 +20,11 @@ from pyarrow import parquet
 
 from larvastats.errors import DataError
 from larvastats.ethogram import BOUT_COLUMNS, FRAME_COLUMNS
-from larvastats.io import assemble, delimited, rows, tidy
-from larvastats.io.columns import parquet_pieces, to_pandas
-from larvastats.io.delimited import NULLS
+from larvastats.io import tidy
+from larvastats.io.text import delimited, rows
+from larvastats.io.text.columns import parquet_pieces, to_pandas
+from larvastats.io.text.delimited import NULLS
+from larvastats.io.tidy import assemble
 from larvastats.tabular import IDENTITY
 
 HEADER = ",".join(BOUT_COLUMNS) + "\n"

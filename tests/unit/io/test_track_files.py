@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from larvastats.errors import DataError
 from larvastats.io.contours import Contours
 from larvastats.io.paths import AssayIdentity, make_identity
-from larvastats.io.track_files import pack, unpack
+from larvastats.io.store.track_files import pack, unpack
 from larvastats.io.tracks import Tracks
 
 WHO = make_identity("t5", "A", "E", "p_8_45s1x30s0s#n#n#n", "20200131_093000")

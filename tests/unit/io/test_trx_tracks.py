@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from larvastats.errors import DataError, UsageError
 from larvastats.ethogram import Ethogram
-from larvastats.io import trx, trx_shapes
+from larvastats.io import trx
 from larvastats.io.paths import make_identity
+from larvastats.io.trx import shapes as trx_shapes
 
 HEADER = b"MATLAB 7.3 MAT-file, Platform: GLNXA64, Created on: Fri Jan 31 2020 HDF5 schema 1.00 ."
 IDENTITY = make_identity("t15", "GMR_1", "UAS_X", "r_LED100_30s2x15s30s#n#n#n", "20200131_093000")

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from larvastats.errors import DataError, UsageError
 from larvastats.ethogram import Ethogram
-from larvastats.io import matlab, trx
+from larvastats.io import trx
+from larvastats.io.trx import matlab
 
 PROTOCOL = "r_LED100_30s2x15s30s#n#n#n"
 ASSAY = f"t15/GMR_1@UAS_X/{PROTOCOL}/20200131_093000"

@@ -8,8 +8,8 @@ import pytest
 
 from larvastats.errors import UsageError
 from larvastats.io import choreography, fimtrack, trx
-from larvastats.io.ingest import ingest
 from larvastats.io.source import load
+from larvastats.io.store.ingest import ingest
 from larvastats.simulate.design import ScreenDesign, plan
 from larvastats.simulate.recording import Camera, film_plate
 from larvastats.simulate.states import screen_model

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from larvastats.errors import DataError, UsageError
 from larvastats.io.files import AnyPath
-from larvastats.io.matlab import Struct, all_series
+from larvastats.io.trx.matlab import Struct, all_series
 from larvastats.vocabulary import LARVA_STATES
 
 Labels = Literal["large", "all", "strong"]

@@ -1,7 +1,7 @@
 """Rows of numbers, byte by byte: a loop for numba to compile.
 
-numba is optional. Where it is missing, :mod:`larvastats.io.fixed_point` does the same with NumPy,
-several times slower. The loop is plain Python, so that tests run it without numba as well.
+numba is optional. Where it is missing, :mod:`larvastats.io.text.fixed_point` does the same with
+NumPy, several times slower. The loop is plain Python, so that tests run it without numba as well.
 """
 
 from __future__ import annotations

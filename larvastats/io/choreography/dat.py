@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from larvastats.errors import DataError, UsageError
-from larvastats.io.choreography_files import NAME, larva_of
+from larvastats.io.choreography.files import NAME, larva_of
 from larvastats.io.files import AnyPath
 from larvastats.io.identity import settle
 from larvastats.io.paths import AssayIdentity
-from larvastats.io.point_rows import read_rows
+from larvastats.io.text.point_rows import read_rows
 from larvastats.io.tracks import MAX_VALUES, Tracks
 
 DAT_UNITS = {

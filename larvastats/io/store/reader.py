@@ -1,7 +1,7 @@
 """A store as a source: bouts of many assays, read at once.
 
-See :mod:`larvastats.io.store_files` for what lies where, and :mod:`larvastats.io.ingest` for how it
-comes to be.
+See :mod:`larvastats.io.store.files` for what lies where, and :mod:`larvastats.io.store.ingest` for
+how it comes to be.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from larvastats.errors import DataError
 from larvastats.ethogram import Ethogram
 from larvastats.io.files import AnyPath
 from larvastats.io.recordings import still_there
-from larvastats.io.store_files import check_version, is_store
-from larvastats.io.store_index import OK, Row, column_of, read_state, settle
-from larvastats.io.track_files import unpack
+from larvastats.io.store.files import check_version, is_store
+from larvastats.io.store.index import OK, Row, column_of, read_state, settle
+from larvastats.io.store.track_files import unpack
 from larvastats.io.tracks import Shape, Tracks
 from larvastats.tabular import complete_assays, no_time
 from larvastats.vocabulary import order_states
@@ -117,7 +117,7 @@ def store_tracks(
     wanted : callable, optional
         As :func:`read_store`.
     shapes, features
-        As :func:`larvastats.io.track_files.unpack`.
+        As :func:`larvastats.io.store.track_files.unpack`.
 
     Raises
     ------

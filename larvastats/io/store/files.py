@@ -3,7 +3,7 @@
 A store is a directory::
 
     store.json               says that this is a store, of which layout
-    assays.parquet           index, one row per assay (see :mod:`larvastats.io.store_index`)
+    assays.parquet           index, one row per assay (see :mod:`larvastats.io.store.index`)
     bouts/<assay>-<sum>.parquet   bouts of one assay; the name holds a checksum of the content
     tracks/<assay>-<sum>.h5       its shapes, where they are kept
     .pending-*/              verdicts of an ingest that has not ended, one file per recording

@@ -16,10 +16,10 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from larvastats.errors import DataError
-from larvastats.io.columns import TIMES
 from larvastats.io.files import AnyPath, open_plain, reading
-from larvastats.io.rows import LONGEST_ROW, PIECE, RowTooLong, pieces
-from larvastats.io.text_layout import Layout, not_utf8
+from larvastats.io.text.columns import TIMES
+from larvastats.io.text.layout import Layout, not_utf8
+from larvastats.io.text.rows import LONGEST_ROW, PIECE, RowTooLong, pieces
 from larvastats.tabular import no_times
 
 NULLS = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "<NA>")

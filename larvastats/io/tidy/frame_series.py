@@ -13,11 +13,11 @@ import pandas as pd
 import pyarrow as pa
 
 from larvastats.errors import DataError
-from larvastats.io.columns import parquet_names, parquet_pieces, to_pandas, with_identity
-from larvastats.io.delimited import NoTimeError, read_pieces, typed
 from larvastats.io.files import AnyPath
 from larvastats.io.paths import AssayIdentity
-from larvastats.io.text_layout import find_layout, other_decimal
+from larvastats.io.text.columns import parquet_names, parquet_pieces, to_pandas, with_identity
+from larvastats.io.text.delimited import NoTimeError, read_pieces, typed
+from larvastats.io.text.layout import find_layout, other_decimal
 from larvastats.io.tidy import is_parquet
 from larvastats.io.tracks import Tracks
 from larvastats.tabular import IDENTITY, levels, numeric

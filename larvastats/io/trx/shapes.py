@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from larvastats.errors import DataError
 from larvastats.io.contours import Contours
-from larvastats.io.matlab import Struct, all_series, cells, read_points, read_series
 from larvastats.io.tracks import MAX_VALUES
-from larvastats.io.trx_identity import IDENTITY_FIELDS
-from larvastats.io.trx_labels import LABEL_FIELDS
+from larvastats.io.trx.identity import IDENTITY_FIELDS
+from larvastats.io.trx.labels import LABEL_FIELDS
+from larvastats.io.trx.matlab import Struct, all_series, cells, read_points, read_series
 from larvastats.shape.vertebrae import VERTEBRAE
 
 SPINE = ("x_spine", "y_spine")

@@ -1,7 +1,7 @@
 """trx.mat, the tracker's output: MATLAB 7.3, one struct array ``trx`` with one element per larva.
 
 :func:`read` reads the times, the labels and the identity, :func:`read_tracks` also shapes; no field
-is touched that is not asked for. Which fields hold labels says :mod:`larvastats.io.trx_labels`.
+is touched that is not asked for. Which fields hold labels says :mod:`larvastats.io.trx.labels`.
 
 Shapes, after dereferencing, one column per frame:
 
@@ -28,11 +28,10 @@ from larvastats.errors import DataError, LarvastatsError, UsageError
 from larvastats.ethogram import Ethogram
 from larvastats.io.files import AnyPath
 from larvastats.io.labelling import NoLabelsError
-from larvastats.io.matlab import Struct, all_series, is_matlab73, open_struct
 from larvastats.io.paths import AssayIdentity, identify
 from larvastats.io.tracks import Tracks
-from larvastats.io.trx_identity import assays, larva_names
-from larvastats.io.trx_labels import (
+from larvastats.io.trx.identity import assays, larva_names
+from larvastats.io.trx.labels import (
     ALL_CODES,
     LARGE_CODES,
     STRONG_CODES,
@@ -42,7 +41,8 @@ from larvastats.io.trx_labels import (
     no_labels,
     read_codes,
 )
-from larvastats.io.trx_shapes import (
+from larvastats.io.trx.matlab import Struct, all_series, is_matlab73, open_struct
+from larvastats.io.trx.shapes import (
     Larvae,
     fields_of,
     read_centroid,
@@ -50,7 +50,7 @@ from larvastats.io.trx_shapes import (
     read_features,
     read_midline,
 )
-from larvastats.io.trx_write import write
+from larvastats.io.trx.writer import write
 from larvastats.vocabulary import LARVA_STATES
 
 __all__ = [

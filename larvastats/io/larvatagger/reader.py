@@ -31,8 +31,8 @@ from larvastats.ethogram import Ethogram
 from larvastats.io.files import AnyPath, open_plain, read_head, reading
 from larvastats.io.identity import settle
 from larvastats.io.labelling import frames_to_ethogram
-from larvastats.io.larvatagger_parse import EDITED, Run, TrackLabels, parse_runs
-from larvastats.io.larvatagger_write import write
+from larvastats.io.larvatagger.parse import EDITED, Run, TrackLabels, parse_runs
+from larvastats.io.larvatagger.writer import write
 from larvastats.io.paths import AssayIdentity, identify, printable_path
 
 __all__ = [

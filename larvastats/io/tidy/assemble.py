@@ -26,9 +26,9 @@ from larvastats.bouts import (
     usual_step,
 )
 from larvastats.ethogram import Ethogram
-from larvastats.io.columns import to_pandas
-from larvastats.io.gather import Gathered, Packed, Piece
-from larvastats.io.levels import Levels
+from larvastats.io.text.columns import to_pandas
+from larvastats.io.tidy.gather import Gathered, Packed, Piece
+from larvastats.io.tidy.levels import Levels
 from larvastats.tabular import IDENTITY, assay_table, individuals, no_names, no_rows, no_times
 from larvastats.vocabulary import state_codes
 
@@ -39,7 +39,7 @@ MOST_GROUPS = 24
 """Each group looks through all rows where those of different assays alternate."""
 
 Typed = Callable[[Sequence[str | None]], pa.Array]
-"""Text to what all of a column is; see :func:`larvastats.io.delimited.typed`."""
+"""Text to what all of a column is; see :func:`larvastats.io.text.delimited.typed`."""
 
 
 def assemble(

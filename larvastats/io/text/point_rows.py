@@ -2,9 +2,9 @@
 
 A row is ``t x y x y ...`` or, in one file for all larvae, ``date_time id t x y x y ...``. Memory
 holds some blocks of the file and what the caller keeps of them. Blocks as Choreography writes them
-go through machine code (:mod:`larvastats.io.compiled_rows`) or, without numba, through NumPy
-(:mod:`larvastats.io.fixed_point`), several at a time; any other block (tabs, several blanks, NaN)
-goes through a slower parser, which also says what is wrong.
+go through machine code (:mod:`larvastats.io.text.compiled_rows`) or, without numba, through NumPy
+(:mod:`larvastats.io.text.fixed_point`), several at a time; any other block (tabs, several blanks,
+NaN) goes through a slower parser, which also says what is wrong.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from larvastats.errors import DataError
-from larvastats.io import fixed_point
-from larvastats.io.compiled_rows import Parser, compiled, parse_block
 from larvastats.io.files import AnyPath, open_plain, reading
+from larvastats.io.text import fixed_point
+from larvastats.io.text.compiled_rows import Parser, compiled, parse_block
 
 BLOCK_BYTES = 1 << 20
 """Bytes read at a time."""

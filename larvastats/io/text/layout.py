@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass, replace
 
 from larvastats.errors import DataError
-from larvastats.io.columns import NAMES, TIMES
 from larvastats.io.files import HEAD_BYTES, AnyPath, read_head
+from larvastats.io.text.columns import NAMES, TIMES
 
 DELIMITERS = (",", ";", "\t", "|")
 MOST_COLUMNS = 4096

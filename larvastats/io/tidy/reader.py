@@ -18,8 +18,9 @@ import pyarrow as pa
 
 from larvastats.errors import DataError, LarvastatsError, UsageError
 from larvastats.ethogram import BOUT_COLUMNS, CONTIGUOUS, FRAME_COLUMNS, Ethogram
-from larvastats.io.assemble import Typed, assemble
-from larvastats.io.columns import (
+from larvastats.io.files import AnyPath, read_head, reading, replacing
+from larvastats.io.paths import AssayIdentity, identify
+from larvastats.io.text.columns import (
     lacking,
     parquet_names,
     parquet_pieces,
@@ -27,12 +28,11 @@ from larvastats.io.columns import (
     write_csv,
     write_parquet,
 )
-from larvastats.io.delimited import NoTimeError, could_be_one, no_time, read_pieces, typed
-from larvastats.io.files import AnyPath, read_head, reading, replacing
-from larvastats.io.gather import Gathered
-from larvastats.io.levels import Same
-from larvastats.io.paths import AssayIdentity, identify
-from larvastats.io.text_layout import find_layout, other_decimal, read_header
+from larvastats.io.text.delimited import NoTimeError, could_be_one, no_time, read_pieces, typed
+from larvastats.io.text.layout import find_layout, other_decimal, read_header
+from larvastats.io.tidy.assemble import Typed, assemble
+from larvastats.io.tidy.gather import Gathered
+from larvastats.io.tidy.levels import Same
 from larvastats.tabular import check_names
 
 PARQUET_MAGIC = b"PAR1"

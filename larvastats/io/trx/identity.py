@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from larvastats.io.files import AnyPath
 from larvastats.io.identity import STAMP
-from larvastats.io.matlab import Struct, cells, read_text
 from larvastats.io.paths import AssayIdentity, make_identity, printable_path
+from larvastats.io.trx.matlab import Struct, cells, read_text
 
 IDENTITY_FIELDS = frozenset(
     ["id", "numero_larva", "numero_larva_num", "neuron", "stimuli", "protocol", "pipeline",

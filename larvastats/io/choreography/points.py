@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from larvastats.errors import DataError
-from larvastats.io.choreography_files import larva_of, stamp_of
+from larvastats.io.choreography.files import larva_of, stamp_of
 from larvastats.io.contours import Contours
 from larvastats.io.paths import AssayIdentity
-from larvastats.io.point_rows import Rows, read_rows
+from larvastats.io.text.point_rows import Rows, read_rows
 from larvastats.io.tracks import MAX_VALUES, Tracks
 
 _BYTES_PER_NUMBER = 6  # such as "1.234 "; few files have shorter ones

@@ -18,7 +18,6 @@ from larvastats import __version__
 from larvastats.combine import check_min_bout, merge_short
 from larvastats.compute import run
 from larvastats.errors import DataError, LarvastatsError, UsageError, one_line
-from larvastats.io.assay_parts import Part, parts_of, shapes_to_read, without_assays
 from larvastats.io.database import contradictions, unnamed_note, wanted
 from larvastats.io.exclusion import names_of
 from larvastats.io.files import AnyPath, read_head
@@ -33,11 +32,10 @@ from larvastats.io.formats import (
     recording_of,
     recordings_in,
 )
-from larvastats.io.ingest_report import IngestReport, report
 from larvastats.io.paths import AssayIdentity, printable_path, walk_database
 from larvastats.io.recordings import Recording, still_there
-from larvastats.io.shape_series import Shaping
-from larvastats.io.store_files import (
+from larvastats.io.store.assay_parts import Part, parts_of, shapes_to_read, without_assays
+from larvastats.io.store.files import (
     BOUTS,
     TRACKS,
     holds,
@@ -49,7 +47,7 @@ from larvastats.io.store_files import (
     tidy_up,
     write_part,
 )
-from larvastats.io.store_index import (
+from larvastats.io.store.index import (
     OK,
     SCHEMA,
     Row,
@@ -61,6 +59,8 @@ from larvastats.io.store_index import (
     write_index,
     write_verdict,
 )
+from larvastats.io.store.ingest_report import IngestReport, report
+from larvastats.io.store.shape_series import Shaping
 from larvastats.shape.kinematics import SMOOTH
 
 

@@ -34,7 +34,7 @@ from pyarrow import parquet
 
 from larvastats.errors import DataError
 from larvastats.io.files import open_file, reading
-from larvastats.io.store_files import BOUTS, INDEX, TRACKS, is_part, pending, write_file
+from larvastats.io.store.files import BOUTS, INDEX, TRACKS, is_part, pending, write_file
 
 OK = "ok"
 COVARIATE = "covariate_"

@@ -17,9 +17,9 @@ from larvastats.errors import DataError, UsageError
 from larvastats.ethogram import Ethogram, grid_range
 from larvastats.io.files import AnyPath, replacing
 from larvastats.io.tracks import Tracks
-from larvastats.io.trx_identity import IDENTITY_FIELDS
-from larvastats.io.trx_labels import LABEL_FIELDS
-from larvastats.io.trx_shapes import CENTER, CONTOUR, SPINE
+from larvastats.io.trx.identity import IDENTITY_FIELDS
+from larvastats.io.trx.labels import LABEL_FIELDS
+from larvastats.io.trx.shapes import CENTER, CONTOUR, SPINE
 from larvastats.vocabulary import LARVA_STATES
 
 USERBLOCK = 512

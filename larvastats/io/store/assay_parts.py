@@ -14,11 +14,11 @@ from pyarrow import parquet
 from larvastats.errors import UsageError, one_line
 from larvastats.ethogram import Ethogram
 from larvastats.io.formats import Content
-from larvastats.io.shape_series import Shaping, shaped
 from larvastats.io.store import bouts_table
-from larvastats.io.store_files import BOUTS, TRACKS
-from larvastats.io.store_index import OK, SCHEMA, Row, plain_value
-from larvastats.io.track_files import pack
+from larvastats.io.store.files import BOUTS, TRACKS
+from larvastats.io.store.index import OK, SCHEMA, Row, plain_value
+from larvastats.io.store.shape_series import Shaping, shaped
+from larvastats.io.store.track_files import pack
 from larvastats.io.tracks import Shape, Tracks
 
 KEPT: Mapping[str, tuple[Shape, ...]] = MappingProxyType(

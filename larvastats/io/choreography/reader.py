@@ -26,8 +26,8 @@ from pathlib import Path
 import numpy as np
 
 from larvastats.errors import DataError, LarvastatsError
-from larvastats.io.choreography_dat import DAT_UNITS, read_dat
-from larvastats.io.choreography_files import (
+from larvastats.io.choreography.dat import DAT_UNITS, read_dat
+from larvastats.io.choreography.files import (
     HEAD_BYTES,
     NAME,
     ONE_FILE,
@@ -35,8 +35,8 @@ from larvastats.io.choreography_files import (
     recordings,
     stamp_of,
 )
-from larvastats.io.choreography_points import read_points
-from larvastats.io.choreography_write import write_dat, write_objects, write_outline, write_spine
+from larvastats.io.choreography.points import read_points
+from larvastats.io.choreography.writer import write_dat, write_objects, write_outline, write_spine
 from larvastats.io.files import AnyPath, read_head
 from larvastats.io.identity import settle
 from larvastats.io.paths import AssayIdentity

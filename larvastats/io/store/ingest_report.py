@@ -9,7 +9,7 @@ from pathlib import Path
 
 from larvastats.io.exclusion import Exclusion
 from larvastats.io.paths import AssayIdentity
-from larvastats.io.store_index import OK, Row
+from larvastats.io.store.index import OK, Row
 
 
 @dataclass(frozen=True, slots=True)

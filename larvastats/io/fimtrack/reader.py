@@ -34,12 +34,12 @@ from numpy.typing import NDArray
 from larvastats.combine import merge_short
 from larvastats.errors import DataError, LarvastatsError, UsageError
 from larvastats.ethogram import Ethogram
-from larvastats.io.columns import with_identity
 from larvastats.io.files import AnyPath, read_head
-from larvastats.io.fimtrack_shapes import shapes, unit_of
-from larvastats.io.fimtrack_table import HEADER, Features, read_features
+from larvastats.io.fimtrack.shapes import shapes, unit_of
+from larvastats.io.fimtrack.table import HEADER, Features, read_features
 from larvastats.io.labelling import NoLabelsError
 from larvastats.io.paths import AssayIdentity, identify, printable_path
+from larvastats.io.text.columns import with_identity
 from larvastats.io.tracks import Tracks
 
 __all__ = [

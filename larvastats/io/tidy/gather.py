@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from larvastats.io.levels import MISSING, Constant, Count, Levels, Same
+from larvastats.io.tidy.levels import MISSING, Constant, Count, Levels, Same
 from larvastats.tabular import no_time, seconds
 
 _NEVER_CONSTANT = ("assay", "larva", "genotype", "state")
@@ -73,7 +73,7 @@ class Gathered:
     supplied : dict of str to str
         Columns that the table lacks, and the value of every row.
     same : callable, optional
-        See :class:`larvastats.io.levels.Constant`.
+        See :class:`larvastats.io.tidy.levels.Constant`.
 
     Attributes
     ----------

@@ -1,0 +1,1 @@
+"""Text tables, fast and in pieces: delimited files, and rows of points."""
