@@ -233,5 +233,5 @@ def test_what_the_documentation_counts_is_so(shared_data):
         "all": 33895, "coiled": 292, "cast": 4267, "run": 25383, "stop": 3764, "none": 189,
         "go while bent": 0,
     }  # fmt: skip
-    assert all(f"{counts[name]:,}".replace(",", "") in fimtrack.__doc__.replace(",", "")
+    assert all(f"{counts[name]:,}".replace(",", "") in fimtrack.reader.__doc__.replace(",", "")
                for name in ("all", "coiled", "cast", "run", "stop", "none"))  # fmt: skip

@@ -385,7 +385,7 @@ def test_files_without_labels_have_no_ethogram(tmp_path):
 
 
 def test_sizes_are_limited(tmp_path, monkeypatch):
-    monkeypatch.setattr(larvatagger, "MAX_BYTES", 100)
+    monkeypatch.setattr(larvatagger.reader, "MAX_BYTES", 100)
     with pytest.raises(DataError, match="larger than"):
         larvatagger.load(saved(tmp_path, document()))
     monkeypatch.undo()

@@ -346,7 +346,7 @@ def test_a_full_disk_leaves_the_old_table(tmp_path, expected, monkeypatch):
     def full(*_args, **_more):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(tidy, "write_csv", full)
+    monkeypatch.setattr(tidy.reader, "write_csv", full)
     with pytest.raises(DataError, match=r"cannot be written \(No space left on device"):
         tidy.write_bouts(expected, path)
     assert path.read_text() == "old"

@@ -64,9 +64,11 @@ def whole_csv(path, delimiter=",", decimal="."):
 def small(size, group_rows=3):
     """Let pieces, and the groups that are sorted at once, be small."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tidy, "read_pieces", partial(delimited.read_pieces, size=size))
-        patch.setattr(tidy, "no_time", partial(delimited.no_time, size=size))
-        patch.setattr(tidy, "parquet_pieces", partial(parquet_pieces, rows=max(size // 20, 1)))
+        patch.setattr(tidy.reader, "read_pieces", partial(delimited.read_pieces, size=size))
+        patch.setattr(tidy.reader, "no_time", partial(delimited.no_time, size=size))
+        patch.setattr(
+            tidy.reader, "parquet_pieces", partial(parquet_pieces, rows=max(size // 20, 1))
+        )
         patch.setattr(assemble, "GROUP_ROWS", group_rows)
         patch.setattr(assemble, "MOST_GROUPS", 1 << 30)
         yield

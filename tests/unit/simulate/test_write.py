@@ -85,7 +85,7 @@ def test_the_sentence_never_names_the_temporary_directory(small, tmp_path, monke
     def full(*_args, **_kwargs):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("larvastats.io.tidy.write_parquet", full)
+    monkeypatch.setattr("larvastats.io.tidy.reader.write_parquet", full)
     with pytest.raises(DataError, match=r"screen/bouts\.parquet.*No space") as caught:
         write_screen(*small, tmp_path / "screen", "tidy")
     assert ".part" not in str(caught.value)
