@@ -4,7 +4,7 @@
 
 # Extras whose code exists and which `make test` therefore installs, each with its comma
 # (such as ",generative,r").
-EXTRAS ?= ,fast
+EXTRAS ?= ,fast,generative
 
 # The first interpreter that runs and is new enough; `make PYTHON=/path/to/python …` overrides.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
