@@ -93,8 +93,10 @@ class Description:
         return cls(
             make_config(values["config"]),
             Shape(**{key: int(value) for key, value in values["shape"].items()}),
-            *(tuple(map(str, values[name])) for name in ("actions", "genotypes", "stimuli")),
-            None if norm is None else Normaliser(*(np.array(part, np.float64) for part in norm)),
+            tuple(map(str, values["actions"])), tuple(map(str, values["genotypes"])),
+            tuple(map(str, values["stimuli"])),
+            None if norm is None else Normaliser(np.array(norm[0], np.float64),
+                                                 np.array(norm[1], np.float64)),
             int(values["points"]), float(values["dt"]), float(values["body_length"]),
             str(values["data"]),
         )  # fmt: skip
@@ -238,5 +240,5 @@ def _checksum(tensors: Mapping[str, Tensor]) -> str:
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().contiguous()
         digest.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()

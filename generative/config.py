@@ -49,13 +49,13 @@ class LossConfig(_Strict):
 
     name: LossName = "calibrated"
     kl: Literal["sum", "mean"] = "sum"
-    beta: float = Field(1.0, ge=0)
-    beta_warmup: float = Field(0.3, ge=0, le=1)
-    velocity: float = Field(0.1, ge=0)
-    acceleration: float = Field(0.0, ge=0)
-    free_bits: float = Field(0.0, ge=0)
-    positive_weight: float = Field(1.0, gt=0)
-    dice: float = Field(0.0, ge=0)
+    beta: float = Field(default=1.0, ge=0)
+    beta_warmup: float = Field(default=0.3, ge=0, le=1)
+    velocity: float = Field(default=0.1, ge=0)
+    acceleration: float = Field(default=0.0, ge=0)
+    free_bits: float = Field(default=0.0, ge=0)
+    positive_weight: float = Field(default=1.0, gt=0)
+    dice: float = Field(default=0.0, ge=0)
 
     @model_validator(mode="after")
     def _one_reading(self) -> LossConfig:
@@ -67,25 +67,25 @@ class LossConfig(_Strict):
 class TrainingConfig(_Strict):
     """How it is minimised."""
 
-    epochs: int = Field(30, ge=1)
-    batch_size: int = Field(64, ge=1)
+    epochs: int = Field(default=30, ge=1)
+    batch_size: int = Field(default=64, ge=1)
     optimizer: Literal["adamw", "adam"] = "adamw"
-    learning_rate: float = Field(1e-3, gt=0)
-    weight_decay: float = Field(1e-2, ge=0)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    weight_decay: float = Field(default=1e-2, ge=0)
     schedule: Literal["cosine", "constant"] = "cosine"
-    warmup: float = Field(0.05, ge=0, le=1)
+    warmup: float = Field(default=0.05, ge=0, le=1)
     """Share of all steps in which the learning rate rises from 0."""
-    clip: float = Field(1.0, ge=0)
+    clip: float = Field(default=1.0, ge=0)
     """Largest norm of the gradient; 0 does not clip."""
-    drop_conditions: float = Field(0.1, ge=0, le=1)
+    drop_conditions: float = Field(default=0.1, ge=0, le=1)
     reflect: bool = True
     """Mirror half of the sequences, anew in every epoch; never for lateralised assays."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    patience: int = Field(0, ge=0)
+    patience: int = Field(default=0, ge=0)
     """Epochs without a better validation loss, at fixed beta, before the end; 0 never stops."""
-    patience_from: int = Field(20, ge=0)
+    patience_from: int = Field(default=20, ge=0)
     """First epoch that counts."""
-    seed: int = Field(0, ge=0)
+    seed: int = Field(default=0, ge=0)
 
 
 class Config(_Strict):
@@ -144,7 +144,9 @@ def read_config(path: AnyPath) -> Config:
     try:
         values = tomllib.loads(read_head(path, MOST_TEXT).decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DataError(f"{path}: expected TOML, but {error}; see analyses/generative.md.") from error
+        raise DataError(
+            f"{path}: expected TOML, but {error}; see analyses/generative.md."
+        ) from error
     return make_config(values, str(Path(path)))
 
 

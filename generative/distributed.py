@@ -15,7 +15,7 @@ from larvastats.errors import DataError
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """This process among those that train together.
+    """One process among those that train together.
 
     Attributes
     ----------
@@ -63,8 +63,9 @@ def processes(device: str = "auto") -> Iterator[Process]:
     count, local = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_RANK", "0"))
     if cuda and local >= torch.cuda.device_count():
         raise DataError(
-            f"expected a graphics card for every process, but there are {torch.cuda.device_count()} "
-            f"cards and this is process {local + 1}; start fewer processes, or use --device cpu."
+            "expected a graphics card for every process, but there are "
+            f"{torch.cuda.device_count()} and this is process {local + 1}; start fewer processes, "
+            "or use --device cpu."
         )
     place = torch.device("cuda", local) if cuda else torch.device("cpu")
     if count == 1:

@@ -87,8 +87,8 @@ def reduce_points(midline: NDArray[np.floating], points: int) -> NDArray[np.floa
         return np.asarray(midline, dtype=np.float64)
     spine = midline if found in POINTS else resample_points(midline, SPINE_POINTS)
     if points == SPINE_POINTS:
-        return resample_points(spine, SPINE_POINTS) if found == len(VERTEBRAE) else spine
-    return five_vertebrae(spine)
+        return resample_points(midline, SPINE_POINTS)
+    return np.asarray(five_vertebrae(spine))
 
 
 def resample_points(midline: NDArray[np.floating], points: int) -> NDArray[np.float64]:
@@ -244,7 +244,7 @@ def reflect(frames: NDArray[np.floating]) -> NDArray[np.floating]:
     Parameters
     ----------
     frames : ndarray, shape (..., N)
-        Numbers in the order of this module; also works on normalised ones, for the means of y are 0.
+        Numbers in the order of this module, normalised or not: the means of y are 0.
     """
     mirrored = frames.copy()
     mirrored[..., 1::2] *= -1  # every y, and dy

@@ -1,8 +1,8 @@
 """Films for the convolutional model: outlines drawn as images of two values, eight pixels a byte.
 
-An image is 1 everywhere but on the larva, which is 0, as the report has it. Each frame is centred on
-its centroid, all frames of a sequence are turned once so that the larva points to the right in the
-first, and lengths are divided by the larva's own: the image is :data:`WIDTH` body lengths wide.
+An image is 1 everywhere but on the larva, which is 0, as the report has it. Each frame is centred
+on its centroid, all frames of a sequence are turned once so that the larva points to the right in
+the first, and lengths are divided by the larva's own: the image is :data:`WIDTH` body lengths wide.
 """
 
 from __future__ import annotations

@@ -8,11 +8,12 @@ Three losses by name, for ``D`` numbers per sequence (frames that are there, tim
     data has, so that the best posterior is the prior (Lucas et al. 2019, Don't Blame the ELBO,
     arXiv:1911.02469): posterior collapse.
 ``report_warmup``
-    ``MSE + b_t KL``, ``b_t = min(0.1, 0.005 (t + 1))`` in epoch t, the report's second: variance 60.
+    ``MSE + b_t KL``, ``b_t = min(0.1, 0.005 (t + 1))`` in epoch t, the report's second:
+    variance 60.
 ``calibrated``
-    ``1/2 log MSE + b_t KL / D``: the variance is the one that fits best (sigma-VAE, Rybkin, Daniilidis
-    & Levine 2021, arXiv:2006.13202), divided by D. ``b_t`` rises from 0 to ``beta`` over the first
-    ``beta_warmup`` of all steps.
+    ``1/2 log MSE + b_t KL / D``: the variance is the one that fits best (sigma-VAE, Rybkin,
+    Daniilidis & Levine 2021, arXiv:2006.13202), divided by D. ``b_t`` rises from 0 to ``beta`` over
+    the first ``beta_warmup`` of all steps.
 
 The report does not say whether its KL is summed or averaged over dimensions; ``kl`` chooses, and is
 ``sum`` in ``calibrated``. For films the squared error is a cross-entropy (``+ dice``).
@@ -154,9 +155,7 @@ def _half_log(share: Tensor, whole: Tensor) -> Tensor:
     return 0.5 * (share / whole - 1.0 + whole.log())
 
 
-def _kl(
-    terms: Terms, config: LossConfig, mean: _Means
-) -> tuple[Tensor | None, Tensor | None]:
+def _kl(terms: Terms, config: LossConfig, mean: _Means) -> tuple[Tensor | None, Tensor | None]:
     """KL divergence as the loss takes it, and in nats summed over dimensions."""
     if terms.posterior is None:
         return None, None
@@ -191,9 +190,7 @@ def _motion(terms: Terms, config: LossConfig, mean: _Means, parts: dict[str, Ten
     return extra
 
 
-def _film_error(
-    terms: Terms, config: LossConfig, mean: _Means
-) -> tuple[Tensor, dict[str, Tensor]]:
+def _film_error(terms: Terms, config: LossConfig, mean: _Means) -> tuple[Tensor, dict[str, Tensor]]:
     """Cross-entropy per pixel, and 1 - Dice; target 1 where the larva is."""
     weight = terms.target.new_tensor(config.positive_weight)
     each = functional.binary_cross_entropy_with_logits(

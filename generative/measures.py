@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ACTIVE_VARIANCE = 0.01
-"""A unit is active if its posterior mean varies by more (Burda 2016, arXiv:1509.00519, appendix C)."""
+"""A unit is active if its posterior mean varies by more (Burda 2016, arXiv:1509.00519)."""
 
 USED_NATS = 0.05
 """A dimension is used if its mean KL divergence is larger, nats."""
@@ -64,7 +64,10 @@ class RSquared:
         self._sum, self._squares = np.zeros(features), np.zeros(features)
 
     def add(
-        self, prediction: NDArray[np.floating], target: NDArray[np.floating], mask: NDArray[np.bool_]
+        self,
+        prediction: NDArray[np.floating],
+        target: NDArray[np.floating],
+        mask: NDArray[np.bool_],
     ) -> None:
         """Take sequences; prediction, target (n, T, N), mask (n, T)."""
         p, y = (np.asarray(a[mask], np.float64) for a in (prediction, target))

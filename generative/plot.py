@@ -66,10 +66,10 @@ def _reconstruction(axis: Axes, epochs: Sequence[int], rows: Sequence[Row]) -> N
     if "r2_shuffled" in rows[-1]:
         _line(axis, epochs, rows, "r2_shuffled", "another's latent", REJECTED)
     lowest = min(min(row.get(name, 0.0) for row in rows) for name in ("r2", "r2_shuffled"))
-    axis.set_ylim(max(-1.05, min(-0.05, lowest)), 1.05)
+    axis.set_ylim(max(-2.0, min(-0.1, lowest - 0.1)), 1.05)
     axis.axhline(0.0, color=MUTED, linewidth=0.8)
     axis.set_title(f"held out: {'intersection over union' if films else 'R²'}", loc="left")
-    axis.legend(loc="lower right" if lowest > -0.3 else "center right")
+    axis.legend(loc="lower right", bbox_to_anchor=(1.0, 0.12))
 
 
 def _divergence(axis: Axes, epochs: Sequence[int], rows: Sequence[Row]) -> None:

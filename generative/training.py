@@ -88,9 +88,7 @@ def describe(sequences: Sequences, config: Config) -> Description:
         SIDE * SIDE if sequences.images else n, sequences.frames.shape[1],
         len(sequences.actions), len(sequences.names["genotypes"]), len(stimuli),
     )  # fmt: skip
-    some = np.sort(
-        np.random.default_rng(0).permutation(rows)[:NORMALISER_SEQUENCES]
-    )
+    some = np.sort(np.random.default_rng(0).permutation(rows)[:NORMALISER_SEQUENCES])
     normaliser = None
     if not sequences.images:
         frames = np.asarray(sequences.frames[some])
@@ -145,7 +143,7 @@ def train(
     description = describe(sequences, config)
     torch.manual_seed(config.training.seed)
     model = description.build()
-    if model.IMAGES != sequences.images:
+    if sequences.images != model.IMAGES:
         raise DataError(
             f"expected {'films' if model.IMAGES else 'midlines'} for the model "
             f"{config.model.name}, but the training set holds "
@@ -322,7 +320,8 @@ class _Trainer:
             return
         tensors, found, state = read_checkpoint(path)
         self._check_same(path, found)
-        weights, moments = {}, {}
+        weights: dict[str, Tensor] = {}
+        moments: dict[str, Tensor] = {}
         for name, value in tensors.items():
             kind, _, rest = name.partition(".")
             (weights if kind == "model" else moments)[rest] = value
@@ -377,7 +376,7 @@ def _optimizer(model: nn.Module, config: Config) -> torch.optim.Optimizer:
     # matrices decay; biases, norms and embeddings of positions do not
     matrices = [p for p in model.parameters() if p.ndim >= 2]
     others = [p for p in model.parameters() if p.ndim < 2]
-    groups = [{"params": matrices}, {"params": others, "weight_decay": 0.0}]
+    groups: list[dict[str, Any]] = [{"params": matrices}, {"params": others, "weight_decay": 0.0}]
     return kind(groups, settings.learning_rate, weight_decay=settings.weight_decay)
 
 

@@ -119,7 +119,7 @@ def train_index(
     hyperparameters(config.model.name, config.model.preset, config.model.options)
     check_writable(folder)
     found = read_index(index)
-    if MODELS[config.model.name].IMAGES != found.cutting.images:
+    if found.cutting.images != MODELS[config.model.name].IMAGES:
         kind = "with" if MODELS[config.model.name].IMAGES else "without"
         raise DataError(
             f"{index}: the model {config.model.name} needs an index made {kind} --images; index "

@@ -31,7 +31,7 @@ from generative.dataset.source import Unit, read_unit, units
 from generative.dataset.split import SHARES, By, split_index
 from generative.dataset.windows import Cutting, midlines, states_of
 from generative.frames import n_features, to_frames
-from generative.images import PACKED, draw_contours, pack_images
+from generative.images import PACKED, Drawing, draw_contours, pack_images
 from larvastats.compute import run
 from larvastats.errors import DataError, UsageError
 from larvastats.io.files import AnyPath, replacing
@@ -65,7 +65,7 @@ class Draw:
     seed: int = 0
     by: By = "assay"
     genotypes: tuple[str, ...] = ()
-    drawing: str = "filled"
+    drawing: Drawing = "filled"
 
 
 def build_sequences(
@@ -185,7 +185,7 @@ class _Task:
 
     unit: Unit
     cutting: Cutting
-    drawing: str
+    drawing: Drawing
     part: Path
     places: NDArray[np.int64]  # rows of the training set
     position: NDArray[np.int32]  # assay within the recording
@@ -199,7 +199,9 @@ def _tasks(index: Index, rows: NDArray[np.int64], what: Draw, parts: Path) -> li
     """One task per recording that has drawn sequences."""
     now = {unit.name: unit for unit in units(index.source, index.reading)}
     recording = index.rows["recording"][rows]
-    first_larva = np.searchsorted(index.tables["larva_assay"], np.arange(len(index.names["assays"])))
+    first_larva = np.searchsorted(
+        index.tables["larva_assay"], np.arange(len(index.names["assays"]))
+    )
     tasks = []
     for number in np.unique(recording):
         name = index.names["recordings"][number]
@@ -228,7 +230,7 @@ def _cut_unit(task: _Task) -> None:
         (n, t, n_features(task.cutting.points)), np.float32)  # fmt: skip
     if images:
         frames[:] = 255  # background beyond the end
-    out = {"origin": np.zeros((n, 2)), "heading": np.zeros(n),
+    out: dict[str, Any] = {"origin": np.zeros((n, 2)), "heading": np.zeros(n),
            "frame_action": np.full((n, t), -1, np.int8)}  # fmt: skip
     words: dict[str, int] = {}
     all_tracks = read_unit(task.unit, ("midline", "contour") if images else ("midline",))
@@ -283,11 +285,11 @@ def _write(
     mapped.flush()
     digest = hashlib.sha256()
     for start in range(0, n, 4096):
-        digest.update(np.ascontiguousarray(mapped[start : start + 4096]))
+        digest.update(mapped[start : start + 4096].tobytes())
     del mapped
     names = {key: index.names[key] for key in NAMES}
     for key in ("length", "action", "genotype", "stimulus", "fold"):
-        digest.update(np.ascontiguousarray(columns[key]))
+        digest.update(columns[key].tobytes())
     digest.update(json.dumps([names["actions"], names["genotypes"]]).encode())
     with h5py.File(path, "r+", libver="latest") as file:
         for key, (kind_of, _) in COLUMNS.items():

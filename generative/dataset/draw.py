@@ -109,6 +109,6 @@ def _not_enough(action: str, there: int, wanted: int, n: int, what: str) -> Data
     place = f" for {what}" if what else ""
     most = n * there // wanted
     return DataError(
-        f"Expected {wanted:,} sequences of {action!r}{place}, but there are {there:,}; draw at most "
-        f"{most:,} in this mix, choose another (--mix), or give more recordings."
+        f"Expected {wanted:,} sequences of {action!r}{place}, but there are {there:,}; draw at "
+        f"most {most:,} in this mix, choose another (--mix), or give more recordings."
     )

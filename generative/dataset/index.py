@@ -245,8 +245,9 @@ def _index_unit(task: _Task) -> str:
                 columns[name].append(getattr(windows, name))
     except (DataError, UsageError) as error:
         return str(error)
-    arrays = {name: np.concatenate(parts) if parts else np.zeros(0)
-              for name, parts in columns.items()}  # fmt: skip
+    arrays: dict[str, Any] = {
+        name: np.concatenate(parts) if parts else np.zeros(0) for name, parts in columns.items()
+    }
     said = np.frombuffer(json.dumps(assays).encode(), np.uint8)
     with replacing(task.part) as temporary, open(temporary, "wb") as file:
         np.savez(file, about=said, **arrays)
@@ -281,17 +282,16 @@ def _merge(
             f"can. The first: {failures[0] if failures else 'no reason'}"
         )
     merger = _Merger()
-    with replacing(path) as part:
-        with h5py.File(part, "w", libver="latest") as file:
-            for task in done:
-                merger.add(task, file)
-            if not merger.n_rows:
-                raise DataError(
-                    f"{settings['source']}: expected sequences of at least "
-                    f"{settings['cutting']['shortest']} frames with midlines and actions, but no "
-                    "recording has one; choose shorter ones, or look at the labels."
-                )
-            merger.finish(file, settings, failures)
+    with replacing(path) as part, h5py.File(part, "w", libver="latest") as file:
+        for task in done:
+            merger.add(task, file)
+        if not merger.n_rows:
+            raise DataError(
+                f"{settings['source']}: expected sequences of at least "
+                f"{settings['cutting']['shortest']} frames with midlines and actions, but no "
+                "recording has one; choose shorter ones, or look at the labels."
+            )
+        merger.finish(file, settings, failures)
     return IndexReport(str(path), len(tasks), n_read, len(failures), merger.n_rows,
                        len(merger.larvae), len(merger.assays), failures)  # fmt: skip
 
@@ -431,8 +431,8 @@ def _check(
     for name, column in rows.items():
         if len(column) != n:
             raise ValueError(f"{name} has another number of rows")
-        if name in limits and n and not 0 <= column.min() <= column.max() < len(names[limits[name]]):
+        highest = len(names[limits[name]]) if name in limits else np.inf
+        if n and name in limits and not 0 <= column.min() <= column.max() < highest:
             raise ValueError(f"{name} has numbers beyond its names")
     if len(tables["larva_length"]) != len(names["larvae"]):
         raise ValueError("larvae and their lengths differ in number")
-

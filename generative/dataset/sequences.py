@@ -145,9 +145,10 @@ def read_sequences(path: AnyPath) -> Sequences:
         columns = {}
         for name, (kind, ndim) in COLUMNS.items():
             data = own_member(path, file, name)
-            fits = isinstance(data, h5py.Dataset) and data.ndim == ndim and data.dtype == kind
-            if not fits or len(data) != len(frames):
+            if not isinstance(data, h5py.Dataset) or data.ndim != ndim or data.dtype != kind:
                 raise ValueError(f"{name} is missing or of another kind")
+            if len(data) != len(frames):
+                raise ValueError(f"{name} has another number of rows")
             columns[name] = data[()]
         names = {name: read_names(path, file, name) for name in NAMES}
         unit, checksum = attribute(file, "length_unit"), attribute(file, "checksum")

@@ -9,6 +9,7 @@ from typing import Any
 
 from larvastats.errors import DataError, UsageError
 from larvastats.io.database import wanted
+from larvastats.io.files import AnyPath
 from larvastats.io.formats import (
     check_options,
     choose_reader,
@@ -51,7 +52,7 @@ class Unit:
     reading: Reading = field(default_factory=dict)
 
 
-def units(source: str | Path, reading: Reading | None = None) -> list[Unit]:
+def units(source: AnyPath, reading: Reading | None = None) -> list[Unit]:
     """Find the recordings of a source, in the order of their names; nothing is read.
 
     Parameters

@@ -53,9 +53,13 @@ def split_index(
         A genotype has fewer assays (or larvae) with sequences than there are folds.
     """
     parts = np.asarray(shares, float)
-    if parts.shape != (3,) or not (np.isfinite(parts).all() and (parts >= 0).all() and parts[0] > 0):
-        raise UsageError(f"Shares of training, validation and test must be three numbers from 0 up, "
-                         f"the first above 0, but are {list(shares)}.")  # fmt: skip
+    if parts.shape != (3,) or not (
+        np.isfinite(parts).all() and (parts >= 0).all() and parts[0] > 0
+    ):
+        raise UsageError(
+            "Shares of training, validation and test must be three numbers from 0 up, the first "
+            f"above 0, but are {list(shares)}."
+        )
     assay_genotype = index.tables["assay_genotype"]
     if by == "assay":
         unit, genotype_of = index.rows["assay"], assay_genotype

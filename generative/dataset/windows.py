@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -162,7 +163,7 @@ def own_lengths(
 ) -> NDArray[np.float64]:
     """Own length of every larva, shape (larva,)."""
     onset = onset_of(tracks)
-    parts = zip(start_of[:-1], start_of[1:], strict=True)
+    parts = pairwise(start_of)
     return np.array([own_length(midline[a:b], tracks.t[a:b], onset) for a, b in parts])
 
 
@@ -216,4 +217,3 @@ def _counts(
         before = np.concatenate(([0], np.cumsum(code == kind)))
         counts[:, kind] = before[last] - before[first]
     return counts
-

@@ -47,9 +47,8 @@ class Conditions:
 
     def to(self, device: torch.device | str) -> Conditions:
         """Move to a device."""
-        move = {"device": device, "non_blocking": True}
-        return Conditions(self.action.to(**move), self.genotype.to(**move),
-                          self.stimulus.to(**move))  # fmt: skip
+        parts = (self.action, self.genotype, self.stimulus)
+        return Conditions(*(part.to(device, non_blocking=True) for part in parts))
 
     def dropped(self, drop: Tensor) -> Conditions:
         """Leave conditions open where `drop`, bool, shape (B, 3), says so."""

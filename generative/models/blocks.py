@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -17,11 +18,13 @@ class ConditionEmbedding(nn.Module):
     def __init__(self, shape: Shape, width: int) -> None:
         super().__init__()
         sizes = (shape.actions, shape.genotypes, shape.stimuli)
-        self.tables = nn.ModuleList(nn.Embedding(n + 1, width) for n in sizes)
-        for table in self.tables:
+        tables = [nn.Embedding(n + 1, width) for n in sizes]
+        for table in tables:
             nn.init.normal_(table.weight, std=0.02)
+        self.tables = nn.ModuleList(tables)
 
     def forward(self, conditions: Conditions) -> Tensor:
+        """Return the embedding, shape (B, W)."""
         parts = (conditions.action, conditions.genotype, conditions.stimulus)
         # -1, an open condition, is row 0
         return torch.stack([t(p + 1) for t, p in zip(self.tables, parts, strict=True)]).sum(0)
@@ -41,7 +44,7 @@ class Block(nn.Module):
         """Mix frames; x (B, T, W), mask (B, T) of the frames that are there, or None for all."""
         b, t, w = x.shape
         q, k, v = (
-            self.qkv(self.norm_1(x)).view(b, t, 3, self.heads, w // self.heads).permute(2, 0, 3, 1, 4)
+            self.qkv(self.norm_1(x)).view(b, t, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         )  # (B, H, T, W/H) each
         attended = functional.scaled_dot_product_attention(
             q, k, v,
@@ -87,6 +90,6 @@ def mlp(inputs: int, width: int, outputs: int, layers: int) -> nn.Sequential:
     """Return a multilayer perceptron with GELU."""
     sizes = [inputs] + [width] * layers
     parts: list[nn.Module] = []
-    for a, b in zip(sizes[:-1], sizes[1:], strict=True):
+    for a, b in pairwise(sizes):
         parts += [nn.Linear(a, b), nn.GELU(approximate="tanh")]
     return nn.Sequential(*parts, nn.Linear(sizes[-1], outputs))

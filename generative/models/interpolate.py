@@ -41,10 +41,11 @@ class Interpolate(Model):
         return Posterior(z, torch.full_like(z, -torch.inf))  # a point
 
     def decode(self, z: Tensor, conditions: Conditions, frames: int | None = None) -> Tensor:
-        return self.transition(*z.chunk(2, dim=-1), frames or SPAN)
+        start, end = z.chunk(2, dim=-1)
+        return self.transition(start, end, frames or SPAN)
 
     def terms(self, batch: Batch, noise: Tensor) -> Terms:
-        b, t, n = batch.x.shape
+        _, t, n = batch.x.shape
         stretches = batch.x[:, : t - t % SPAN].reshape(-1, SPAN, n)
         whole = batch.mask[:, : t - t % SPAN].reshape(-1, SPAN)
         made = self.transition(stretches[:, 0], stretches[:, -1], SPAN)

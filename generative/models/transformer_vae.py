@@ -25,6 +25,8 @@ class TransformerVAE(Model):
         "base": {"width": 256, "heads": 8, "layers": 5, "latent": 64},
     }
 
+    positions: Tensor
+
     def __init__(self, shape: Shape, width: int, heads: int, layers: int, latent: int,
                  dropout: float = 0.0) -> None:  # fmt: skip
         super().__init__(shape, latent)

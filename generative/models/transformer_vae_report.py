@@ -19,7 +19,7 @@ from generative.models.blocks import masked_mean, sinusoids
 
 
 class TransformerVAEReport(Model):
-    """Frame to width, sinusoidal positions, encoder, mean, latent, masked decoder; unconditional."""
+    """Linear, sinusoidal positions, encoder, mean, latent, masked decoder; no conditions."""
 
     PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
         "tiny": {"width": 64, "heads": 4, "layers": 2, "latent": 32},
@@ -32,7 +32,11 @@ class TransformerVAEReport(Model):
         super().__init__(shape, latent)
         self.width = width
         self.frame_in = nn.Linear(shape.features, width)
-        options = {"dim_feedforward": feedforward * width, "dropout": dropout, "batch_first": True}
+        options: dict[str, Any] = {
+            "dim_feedforward": feedforward * width,
+            "dropout": dropout,
+            "batch_first": True,
+        }
         self.encoder = nn.ModuleList(
             nn.TransformerEncoderLayer(width, heads, **options) for _ in range(layers)
         )

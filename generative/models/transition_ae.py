@@ -44,7 +44,7 @@ class TransitionAE(Model):
 
     def terms(self, batch: Batch, noise: Tensor) -> Terms:
         """Cut every sequence into stretches of ten frames; each is a sample."""
-        b, t, n = batch.x.shape
+        _, t, n = batch.x.shape
         stretches = batch.x[:, : t - t % SPAN].reshape(-1, SPAN, n)  # (B * T / 10, 10, N)
         whole = batch.mask[:, : t - t % SPAN].reshape(-1, SPAN)
         mask = whole & whole.all(dim=1, keepdim=True)

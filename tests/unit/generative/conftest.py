@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 import numpy as np
-import pytest
 
 from larvastats.io.paths import make_identity
 from larvastats.io.tracks import Tracks
@@ -29,8 +25,10 @@ def moving_larva(
     phase = rng.uniform(0, 2 * np.pi) + np.cumsum(np.full(n, 2 * np.pi * 1.1 / fps))
     side = np.repeat(rng.choice((-1.0, 1.0), n // 15 + 1), 15)[:n]
     bend = np.choose(action, (0.15, 1.4 * vigour, 0.05, 0.1, 0.3, 2.2)) * side
-    length = 1.0 + np.choose(action, (0.06, 0.02, 0.0, -0.25, 0.05, -0.1)) + 0.05 * np.sin(phase) * (
-        np.isin(action, (0, 4))
+    length = (
+        1.0
+        + np.choose(action, (0.06, 0.02, 0.0, -0.25, 0.05, -0.1))
+        + 0.05 * np.sin(phase) * (np.isin(action, (0, 4)))
     )
     kernel = np.exp(-0.5 * (np.arange(-6, 7) / 2.5) ** 2)
     kernel /= kernel.sum()
