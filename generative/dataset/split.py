@@ -73,7 +73,7 @@ def split_index(
         own = rng.permutation(used[genotype_of[used] == genotype])
         if 0 < len(own) < (parts > 0).sum():
             few.append((index.names["genotypes"][genotype], len(own)))
-        else:
+        elif len(own):
             fold[own] = _folds(len(own), parts / parts.sum())
     if few:
         raise _too_few(few, by, int((parts > 0).sum()))

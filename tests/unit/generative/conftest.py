@@ -1,8 +1,12 @@
-"""Small larvae that move: five actions that look different, two genotypes that do them apart."""
+"""Small larvae that move: six actions that look different, two genotypes that do them apart."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
+import pytest
 
 from larvastats.io.paths import make_identity
 from larvastats.io.tracks import Tracks
@@ -76,3 +80,61 @@ def tracks_of(
         states=ACTIONS,
         state=np.concatenate(state),
     )
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(7)
+
+
+@pytest.fixture(scope="session")
+def make_tracks() -> Callable[..., Tracks]:
+    return tracks_of
+
+
+@pytest.fixture(scope="session")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two genotypes, four plates each, six larvae a plate, 90 s at 10 frames a second."""
+    from larvastats.io import trx
+    from larvastats.io.paths import database_path
+
+    root = tmp_path_factory.mktemp("database")
+    for k in range(8):
+        tracks = tracks_of(
+            np.random.default_rng([k, 1]), "AB"[k % 2], f"2024010{k // 2 + 1}_12000{k}",
+            vigour=(1.0, 0.6)[k % 2],
+        )  # fmt: skip
+        path = root / database_path(tracks.identity, "trx.mat")
+        path.parent.mkdir(parents=True)
+        trx.write(tracks, path)
+    return root
+
+
+@pytest.fixture(scope="session")
+def indexed(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Index of the database."""
+    from generative.dataset.index import build_index
+
+    path = tmp_path_factory.mktemp("index") / "index.h5"
+    build_index(database, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def sequences(indexed: Path, tmp_path_factory: pytest.TempPathFactory):
+    """A training set of 320 sequences, 64 more held out."""
+    from generative.dataset.build import Draw, build_sequences
+    from generative.dataset.index import read_index
+
+    path = tmp_path_factory.mktemp("set") / "sequences.h5"
+    return build_sequences(read_index(indexed), path, Draw((320, 64, 0), "natural"))
+
+
+@pytest.fixture(scope="session")
+def alone():
+    """One process, on the processor."""
+    torch = pytest.importorskip("torch", reason="needs torch (extra generative)")
+    from generative.distributed import Process
+
+    torch.set_num_threads(1)
+    return Process(0, 1, torch.device("cpu"))
