@@ -38,7 +38,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from generative.batches import Augmentation, Batches
 from generative.config import make_config
 from generative.dataset.build import Draw, build_sequences
-from generative.dataset.index import Index, build_index, read_index
+from generative.dataset.index import Index, read_index
+from generative.dataset.indexing import build_index
 from generative.dataset.sequences import Sequences
 from generative.frames import to_frames
 from generative.losses import compute_loss

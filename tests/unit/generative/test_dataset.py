@@ -11,10 +11,11 @@ import pytest
 
 pytest.importorskip("torch", reason="needs torch (extra generative)")
 
-from generative.dataset import index as index_module
+from generative.dataset import indexing as index_module
 from generative.dataset.build import Draw, build_sequences, choose
 from generative.dataset.draw import draw, natural_weights
-from generative.dataset.index import build_index, read_index
+from generative.dataset.index import read_index
+from generative.dataset.indexing import build_index
 from generative.dataset.proportions import Proportions, exact_counts, parse_mix
 from generative.dataset.sequences import read_sequences
 from generative.dataset.source import read_unit, units
