@@ -11,8 +11,8 @@ An HDF5 file with one row per sequence:
 
 What the numbers mean stands beside them: ``recordings assays genotypes larvae actions stimuli`` are
 names, ``larva_assay larva_length larva_frames assay_genotype assay_recording`` tables of larvae and
-assays, ``failures`` the recordings that could not be read. :mod:`generative.dataset.indexing` writes
-it.
+assays, ``failures`` the recordings that could not be read. It is written by
+:mod:`generative.dataset.indexing`.
 """
 
 from __future__ import annotations
