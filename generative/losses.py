@@ -113,7 +113,7 @@ def compute_loss(
     """
     mean = _Means(total, processes)
     n = terms.mask.sum()
-    width = terms.target[0, 0].numel()
+    width = terms.target.shape[2:].numel()
     if images:
         error, parts = _film_error(terms, config, mean)
     else:
