@@ -3,8 +3,8 @@
 # installing again until pyproject.toml or constraints.txt change.
 
 # Extras whose code exists and which `make test` therefore installs, each with its comma
-# (such as ",generative"); it adds r where R is there, since rpy2 is built against it.
-EXTRAS ?= ,fast,report
+# (such as ",cluster"); it adds r where R is there, since rpy2 is built against it.
+EXTRAS ?= ,fast,report,generative
 
 # The first interpreter that runs and is new enough; `make PYTHON=/path/to/python …` overrides.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \

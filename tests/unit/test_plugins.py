@@ -69,19 +69,27 @@ def refusal(*args: str) -> str:
     return str(error)
 
 
-def test_our_command_says_what_this_version_has(install: Install) -> None:
+def test_our_command_lists_its_commands(install: Install) -> None:
     result = run("generate")
-    assert result.exit_code == 1
-    assert "ships no generative model yet" in result.stderr
-    assert len(result.stderr.strip().splitlines()) == 1
+    assert result.exit_code == 2  # a command is missing
+    assert "index" in result.output and "train" in result.output
 
 
 def test_help_comes_from_the_command_itself(install: Install) -> None:
     assert "Generative models of larva trajectories" in run("--help").stdout
     result = run("generate", "--help")
     assert result.exit_code == 0
-    assert "not in this version" in result.stdout
+    assert "Learn how larvae move" in result.stdout
     assert "generate [OPTIONS]" in result.stdout
+
+
+def test_without_the_extra_our_command_names_it(
+    install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    sentence = refusal("generate", "train", "index.h5", "--out", "run")
+    assert "needs torch" in sentence
+    assert "pip install 'larvastats[generative]'" in sentence
 
 
 def test_unknown_subcommand_is_wrong_usage(install: Install) -> None:
@@ -191,7 +199,7 @@ def test_command_of_another_package_gets_its_arguments(install: Install) -> None
 
 def test_own_command_wins_over_another_of_its_name(install: Install) -> None:
     install("aaa", command="generate", target="adder:app", files={"adder.py": APP})
-    assert "not in this version" in run("generate", "--help").stdout
+    assert "Learn how larvae move" in run("generate", "--help").stdout
 
 
 @pytest.mark.parametrize(

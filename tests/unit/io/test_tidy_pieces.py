@@ -66,9 +66,8 @@ def small(size, group_rows=3):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tidy.reader, "read_pieces", partial(delimited.read_pieces, size=size))
         patch.setattr(tidy.reader, "no_time", partial(delimited.no_time, size=size))
-        patch.setattr(
-            tidy.reader, "parquet_pieces", partial(parquet_pieces, rows=max(size // 20, 1))
-        )
+        pieces = partial(parquet_pieces, rows=max(size // 20, 1))
+        patch.setattr(tidy.reader, "parquet_pieces", pieces)
         patch.setattr(assemble, "GROUP_ROWS", group_rows)
         patch.setattr(assemble, "MOST_GROUPS", 1 << 30)
         yield

@@ -1,0 +1,175 @@
+"""Films: drawing, packing, and a convolutional model that neither overflows nor turns white."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs torch (extra generative)")
+
+from scipy import ndimage
+
+from generative.checkpoints import load_model
+from generative.config import LossConfig, make_config
+from generative.dataset.build import Draw, build_sequences
+from generative.dataset.index import read_index
+from generative.dataset.indexing import build_index
+from generative.dataset.windows import Cutting
+from generative.frames import Pose
+from generative.images import PACKED, SIDE, WIDTH, draw_contours, pack_images, unpack_images
+from generative.losses import compute_loss
+from generative.models import Batch, Conditions, Shape, build_model, hyperparameters
+from generative.training import train
+from larvastats.errors import DataError
+from larvastats.io import trx
+from larvastats.io.contours import Contours
+from larvastats.io.paths import database_path
+
+
+def ellipse(n: int, angle: float = 0.0, bend: float = 0.0) -> np.ndarray:
+    """Outline of a larva 4 mm long and 0.8 mm wide."""
+    t = np.linspace(0, 2 * np.pi, n, endpoint=False)
+    x, y = 2.0 * np.cos(t), 0.4 * np.sin(t)
+    y = y + bend * (x**2 - 2.0) / 4
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.stack((cos * x - sin * y, sin * x + cos * y), axis=1)
+
+
+POSE = Pose(np.zeros(2), np.array(0.0), np.array(4.0))
+
+
+def films(rng: np.random.Generator, n: int, frames: int = 30) -> np.ndarray:
+    out = []
+    for _ in range(n):
+        bend = 0.8 * np.sin(np.linspace(0, rng.uniform(2, 9), frames) + rng.uniform(0, 6))
+        padded = np.stack([ellipse(60, 0.0, b) for b in bend])
+        outline = Contours.from_padded(padded)
+        out.append(draw_contours(outline, np.zeros((frames, 2)), POSE))
+    return np.stack(out)
+
+
+def test_a_drawn_larva_has_its_area_and_place() -> None:
+    contours = Contours.from_padded(np.stack([ellipse(200), ellipse(200) + np.array([0.5, 0.25])]))
+    drawn = draw_contours(contours, np.zeros((2, 2)), POSE)
+    scale = SIDE / (WIDTH * 4.0)
+    area = np.pi * 2.0 * 0.4 * scale**2
+    assert (drawn == 0).sum(axis=(1, 2)) == pytest.approx(
+        area, rel=0.1
+    )  # edge pixels are the larva's
+    centre = np.array(ndimage.center_of_mass(drawn[0] == 0))
+    assert centre == pytest.approx([SIDE / 2 - 0.5] * 2, abs=0.6)
+    moved = np.array(ndimage.center_of_mass(drawn[1] == 0)) - centre
+    assert moved == pytest.approx([-0.25 * scale, 0.5 * scale], abs=0.6)  # up is left
+
+
+def test_heading_is_turned_away_and_outlines_can_stay_hollow() -> None:
+    turned = Contours.from_padded(ellipse(200, angle=1.1)[None])
+    pose = Pose(np.zeros(2), np.array(1.1), np.array(4.0))
+    straight = draw_contours(Contours.from_padded(ellipse(200)[None]), np.zeros((1, 2)), POSE)
+    again = draw_contours(turned, np.zeros((1, 2)), pose)
+    assert (straight != again).mean() < 0.003
+    hollow = draw_contours(turned, np.zeros((1, 2)), pose, "outline")
+    assert (hollow == 0).sum() < 0.4 * (again == 0).sum()
+    assert ndimage.label(hollow[0] == 0, np.ones((3, 3)))[1] == 1
+
+
+def test_packing_takes_a_bit_a_pixel_and_comes_back(rng: np.random.Generator) -> None:
+    drawn = (rng.random((2, 3, SIDE, SIDE)) < 0.9).astype(np.uint8)
+    packed = pack_images(drawn)
+    assert packed.shape == (2, 3, PACKED) and packed.nbytes * 8 == drawn.size
+    np.testing.assert_array_equal(unpack_images(torch.from_numpy(packed)).numpy(), 1 - drawn)
+
+
+def test_frames_without_an_outline_are_refused() -> None:
+    with pytest.raises(DataError, match="1 frames have none"):
+        draw_contours(Contours.from_counts(ellipse(20), np.array([20, 0])), np.zeros((2, 2)), POSE)
+
+
+def trained(skip: bool, n: int, steps: int) -> tuple[Any, Batch, list[float]]:
+    """A model of a few films, and its losses on the way."""
+    torch.manual_seed(0)
+    x = unpack_images(torch.from_numpy(pack_images(films(np.random.default_rng(7), n))))
+    none = torch.full((n,), -1)
+    batch = Batch(x, torch.ones(n, 30, dtype=torch.bool), Conditions(none, none, none))
+    values = hyperparameters("cnn3d_vae", "tiny", {"skip": skip, "skip_dropout": 0.5})
+    values["foreground"] = float(x.mean())
+    model = build_model("cnn3d_vae", Shape(SIDE * SIDE, 30, 1, 1, 1), values)
+    optimizer = torch.optim.AdamW(model.parameters(), 4e-3)
+    generator = torch.Generator().manual_seed(0)
+    losses = []
+    for _ in range(steps):
+        noise = torch.randn(model.noise_shape(n, 30), generator=generator)
+        loss = compute_loss(model.terms(batch, noise), LossConfig(dice=1.0), 1.0, images=True).total
+        losses.append(float(loss.detach()))
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+    return model.eval(), batch, losses
+
+
+@pytest.mark.parametrize("skip", [False, True])
+def test_output_starts_at_the_odds_of_the_foreground_and_the_loss_falls(skip: bool) -> None:
+    model, batch, losses = trained(skip, 2, 1)
+    with torch.no_grad():
+        first = torch.sigmoid(model.decode(torch.zeros(2, model.latent), batch.conditions))
+    assert float(first.mean()) == pytest.approx(float(batch.x.mean()), rel=0.6)
+    _, _, losses = trained(skip, 2, 5)
+    assert np.isfinite(losses).all()
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("skip", [False, True])
+def test_reconstructions_from_the_latent_alone_are_larvae(skip: bool) -> None:
+    model, batch, losses = trained(skip, 6, 250)
+    assert np.isfinite(losses).all()
+    with torch.no_grad():
+        made = (model.reconstruct(batch) > 0).numpy()
+    real = batch.x.numpy() > 0.5
+    assert (made & real).sum() / (made | real).sum() >= 0.8
+    assert made.sum() == pytest.approx(real.sum(), rel=0.2)
+    pieces = [ndimage.label(image)[1] for film in made for image in film]
+    assert np.mean(np.array(pieces) == 1) > 0.95
+
+
+def test_films_from_recordings_to_a_trained_model(
+    make_tracks: Any, alone: Any, tmp_path: Path
+) -> None:
+    database = tmp_path / "database"
+    for k in range(3):
+        bare = make_tracks(np.random.default_rng(k), "A", f"20240101_12000{k}", 1, 90)
+        along = np.gradient(bare.midline, axis=1)
+        across = np.stack((-along[:, :, 1], along[:, :, 0]), axis=2)  # as wide as points are apart
+        sides = [bare.midline + across, (bare.midline - across)[:, ::-1]]
+        outline = Contours.from_padded(np.concatenate(sides, axis=1))
+        tracks = replace(bare, contour=outline)
+        path = database / database_path(tracks.identity, "trx.mat")
+        path.parent.mkdir(parents=True)
+        trx.write(tracks, path)
+    build_index(database, tmp_path / "index.h5", Cutting(30, 20, 30, images=True))
+    index = read_index(tmp_path / "index.h5")
+    sequences = build_sequences(index, tmp_path / "films.h5", Draw((3, 2, 0), "natural"))
+    assert sequences.images and sequences.frames.shape == (5, 30, PACKED)
+    drawn = unpack_images(torch.from_numpy(np.array(sequences.frames)))
+    assert 0.01 < float(drawn.mean()) < 0.3
+    config = make_config({"model": {"name": "cnn3d_vae", "preset": "tiny"},
+                          "training": {"epochs": 1, "batch_size": 2}})  # fmt: skip
+    row = train(sequences, config, tmp_path / "run", alone).rows[0]
+    assert np.isfinite(row["bce"]) and np.isfinite(row["validation_loss"])
+    assert 0 <= row["r2"] <= 1
+    model, description = load_model(tmp_path / "run")
+    assert model.IMAGES and description.normaliser is None
+    assert (tmp_path / "run" / "losses.png").is_file()
+
+
+def test_wild_logits_do_not_overflow() -> None:
+    from generative.models import Terms
+
+    wild = torch.full((1, 2, 8, 8), 1e4)
+    terms = Terms(wild, torch.zeros_like(wild), torch.ones(1, 2).bool(), None)
+    assert torch.isfinite(compute_loss(terms, LossConfig(dice=1.0), 1.0, images=True).total)
