@@ -21,7 +21,7 @@ from larvastats.io.paths import AssayIdentity, identify, walk_database
 from larvastats.io.recordings import Recording
 from larvastats.io.store import is_store, store_rows
 from larvastats.io.store.index import OK
-from larvastats.io.track_files import unpack
+from larvastats.io.store.track_files import unpack
 from larvastats.io.tracks import Shape, Tracks
 
 Reading = dict[str, Any]
