@@ -9,6 +9,7 @@ __version__ = "0.1.0"
 # those who need them.
 _HOMES = {
     "DataError": "larvastats.errors",
+    "DistributionResult": "larvastats.results",
     "DwellResult": "larvastats.results",
     "Ethogram": "larvastats.ethogram",
     "HTest": "larvastats.results",
@@ -18,13 +19,15 @@ _HOMES = {
     "Protocol": "larvastats.protocol",
     "ScreenResult": "larvastats.results",
     "SourceInfo": "larvastats.results",
+    "TimecourseResult": "larvastats.results",
     "TransitionModel": "larvastats.results",
     "TransitionsResult": "larvastats.results",
     "UsageError": "larvastats.errors",
     "calibrate": "larvastats.verbs.calibrate",
     "compare": "larvastats.verbs.compare",
-    "habituation": "larvastats.verbs.habituation",
+    "distribution": "larvastats.verbs.distribution",
     "dwell": "larvastats.verbs.dwell",
+    "habituation": "larvastats.verbs.habituation",
     "homogeneity_test": "larvastats.verbs.homogeneity_test",
     "info": "larvastats.verbs.info",
     "ingest": "larvastats.verbs.ingest",
@@ -35,12 +38,14 @@ _HOMES = {
     "predict": "larvastats.verbs.transition_model",
     "proportion_test": "larvastats.verbs.proportion_test",
     "screen": "larvastats.verbs.screen",
+    "timecourse": "larvastats.verbs.timecourse",
     "transition_model": "larvastats.verbs.transition_model",
     "transitions": "larvastats.verbs.transitions",
 }
 
 __all__ = [
     "DataError",
+    "DistributionResult",
     "DwellResult",
     "Ethogram",
     "HTest",
@@ -50,12 +55,14 @@ __all__ = [
     "Protocol",
     "ScreenResult",
     "SourceInfo",
+    "TimecourseResult",
     "TransitionModel",
     "TransitionsResult",
     "UsageError",
     "__version__",
     "calibrate",
     "compare",
+    "distribution",
     "dwell",
     "habituation",
     "homogeneity_test",
@@ -68,6 +75,7 @@ __all__ = [
     "predict",
     "proportion_test",
     "screen",
+    "timecourse",
     "transition_model",
     "transitions",
 ]
@@ -78,17 +86,20 @@ if TYPE_CHECKING:
     from larvastats.io.source import load
     from larvastats.protocol import Protocol, parse_protocol
     from larvastats.results import (
+        DistributionResult,
         DwellResult,
         HabituationResult,
         HTest,
         OrderResult,
         ScreenResult,
         SourceInfo,
+        TimecourseResult,
         TransitionModel,
         TransitionsResult,
     )
     from larvastats.verbs.calibrate import calibrate
     from larvastats.verbs.compare import compare
+    from larvastats.verbs.distribution import distribution
     from larvastats.verbs.dwell import dwell
     from larvastats.verbs.habituation import habituation
     from larvastats.verbs.homogeneity_test import homogeneity_test
@@ -98,6 +109,7 @@ if TYPE_CHECKING:
     from larvastats.verbs.power import power
     from larvastats.verbs.proportion_test import proportion_test
     from larvastats.verbs.screen import screen
+    from larvastats.verbs.timecourse import timecourse
     from larvastats.verbs.transition_model import predict, transition_model
     from larvastats.verbs.transitions import transitions
 

@@ -27,14 +27,18 @@ from larvastats.bouts import (
     tracked,
     usual_step,
 )
-from larvastats.errors import DataError
-from larvastats.tabular import assay_table, levels, no_rows, numeric, present, require_columns
-from larvastats.vocabulary import order_states, rename_states
+from larvastats.tabular import (
+    assay_table,
+    individuals,
+    levels,
+    no_rows,
+    numeric,
+    present,
+    require_columns,
+)
+from larvastats.vocabulary import state_codes
 
 __all__ = ["BOUT_COLUMNS", "CONTIGUOUS", "FRAME_COLUMNS", "FRAME_GAP", "Ethogram", "grid_range"]
-
-MAX_STATES = 1000
-"""Most states of a vocabulary; matrices of transitions have the square of it."""
 
 GRID_SLACK = 1e-6
 """Relative slack (in steps) when a time is placed on a regular grid."""
@@ -374,37 +378,6 @@ def _states(table, states, synonyms, source):  # type: ignore[no-untyped-def]
     return names, codes[raw] if len(labels) else np.zeros(0, np.int16)
 
 
-def state_codes(
-    labels: Sequence[str],
-    states: Sequence[str] | None,
-    synonyms: Mapping[str, str] | None,
-    source: str,
-) -> tuple[tuple[str, ...], NDArray[np.int16]]:
-    """Vocabulary, and the position in it of every label that occurs.
-
-    Raises
-    ------
-    DataError
-        `states` lacks one of them.
-    """
-    renamed = rename_states(labels, synonyms)
-    found = set(renamed.values())
-    names = order_states(found) if states is None else tuple(states)
-    unknown = sorted(found - set(names))
-    if unknown:
-        raise DataError(
-            f"{source}: expected the states {', '.join(names)}, but found "
-            f"{', '.join(map(repr, unknown))}; add them to `states` or map them by `synonyms`."
-        )
-    if len(names) > MAX_STATES:
-        raise DataError(
-            f"{source}: expected a vocabulary of states in column state, but found {len(names)} "
-            f"different ones, more than {MAX_STATES}; give the column that names the actions."
-        )
-    position = {name: code for code, name in enumerate(names)}
-    return names, np.array([position[renamed[label]] for label in labels], dtype=np.int16)
-
-
 def _individuals(table, source, skip):  # type: ignore[no-untyped-def]
     """Larva of every row, and the tables of larvae and assays."""
     if not len(table):
@@ -415,24 +388,3 @@ def _individuals(table, source, skip):  # type: ignore[no-untyped-def]
     index, larvae = individuals(assay, larva, larva_names)
     assays = assay_table(table, assay, assay_names, source, skip)
     return index, larvae, assays
-
-
-def individuals(
-    assay: NDArray[np.integer], larva: NDArray[np.integer], larva_names: Sequence[str]
-) -> tuple[NDArray[np.int64], pd.DataFrame]:
-    """Give numbers to the pairs of assay and larva, both given as codes of sorted names.
-
-    Returns
-    -------
-    index : ndarray of int, shape of `assay`
-        Row of `larvae`.
-    larvae : DataFrame
-        ``larva`` and ``assay_index``, in order of assay and larva.
-    """
-    index, pairs = pd.factorize(assay * np.int64(len(larva_names)) + larva, sort=True)
-    names = np.array(larva_names, dtype=object)  # arrays of text cut zeros at their ends
-    columns = {
-        "larva": pd.Series(names[pairs % len(larva_names)], dtype="str"),
-        "assay_index": pairs // len(larva_names),
-    }
-    return index, pd.DataFrame(columns)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from larvastats.errors import DataError
 
@@ -227,6 +228,27 @@ def _distinct(values: pd.Series, what: str) -> tuple[np.ndarray, np.ndarray]:
     if isinstance(dtype, pd.CategoricalDtype):
         raw = raw.astype(dtype.categories.dtype)
     return codes, np.array(texts(pd.Series(raw)), dtype=object)
+
+
+def individuals(
+    assay: NDArray[np.integer], larva: NDArray[np.integer], larva_names: Sequence[str]
+) -> tuple[NDArray[np.int64], pd.DataFrame]:
+    """Give numbers to the pairs of assay and larva, both given as codes of sorted names.
+
+    Returns
+    -------
+    index : ndarray of int, shape of `assay`
+        Row of `larvae`.
+    larvae : DataFrame
+        ``larva`` and ``assay_index``, in order of assay and larva.
+    """
+    index, pairs = pd.factorize(assay * np.int64(len(larva_names)) + larva, sort=True)
+    names = np.array(larva_names, dtype=object)  # arrays of text cut zeros at their ends
+    columns = {
+        "larva": pd.Series(names[pairs % len(larva_names)], dtype="str"),
+        "assay_index": pairs // len(larva_names),
+    }
+    return index, pd.DataFrame(columns)
 
 
 def assay_table(

@@ -1,6 +1,14 @@
 """Names of behavioural states: the larva's six, their synonyms at other sites, and any others."""
 
-from collections.abc import Iterable, Mapping
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+
+import numpy as np
+from numpy.typing import NDArray
+
+from larvastats.errors import DataError
 
 LARVA_STATES = ("run", "cast", "stop", "hunch", "back", "roll")
 """The six actions of the *Drosophila* larva, in the order of the tracker's ``global_state``."""
@@ -21,6 +29,10 @@ SYNONYMS: Mapping[str, str] = {
     "rolling": "roll",
 }
 """Other sites' words for the larva's actions."""
+
+
+MAX_STATES = 1000
+"""Most states of a vocabulary; matrices of transitions have the square of it."""
 
 
 def rename_states(
@@ -72,5 +84,42 @@ def order_states(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(set(names), key=place))
 
 
+def state_codes(
+    labels: Sequence[str],
+    states: Sequence[str] | None,
+    synonyms: Mapping[str, str] | None,
+    source: str,
+) -> tuple[tuple[str, ...], NDArray[np.int16]]:
+    """Vocabulary, and the position in it of every label that occurs.
+
+    Raises
+    ------
+    DataError
+        `states` lacks one of them.
+    """
+    renamed = rename_states(labels, synonyms)
+    found = set(renamed.values())
+    names = order_states(found) if states is None else tuple(states)
+    unknown = sorted(found - set(names))
+    if unknown:
+        raise DataError(
+            f"{source}: expected the states {', '.join(names)}, but found "
+            f"{', '.join(map(repr, unknown))}; add them to `states` or map them by `synonyms`."
+        )
+    if len(names) > MAX_STATES:
+        raise DataError(
+            f"{source}: expected a vocabulary of states in column state, but found {len(names)} "
+            f"different ones, more than {MAX_STATES}; give the column that names the actions."
+        )
+    position = {name: code for code, name in enumerate(names)}
+    return names, np.array([position[renamed[label]] for label in labels], dtype=np.int16)
+
+
 def _plain(label: str) -> str:
     return "_".join(label.strip().casefold().replace("-", " ").split())
+
+
+def closest(name: str, names: Sequence[str]) -> str:
+    """Return ``; did you mean 'x'?`` for a word that is close to one of the names, else nothing."""
+    near = get_close_matches(name.lower(), names, n=1, cutoff=0.6)
+    return f"; did you mean {near[0]!r}?" if near else ""

@@ -113,14 +113,14 @@ def main() -> None:
     print(f"{ethogram!r}")
     for kind in ("recovery", "pulses"):
         wall = time.perf_counter()
-        result = habituation(ethogram, action="hunch", kind=kind, interval="bootstrap-t",
+        result = habituation(ethogram, response="hunch", kind=kind, interval="bootstrap-t",
                              resamples=args.resamples, jobs=args.jobs)  # fmt: skip
         wall = time.perf_counter() - wall
         tested = int(result.table["p_value"].notna().sum())
         print(f"{kind}: {wall:.0f} s on {args.jobs} processes ({tested} lines compared)")
     with threadpool_limits(1, user_api="blas"):
         cpu = time.process_time()
-        habituation(ethogram, action="hunch", kind="recovery", interval="bootstrap-t",
+        habituation(ethogram, response="hunch", kind="recovery", interval="bootstrap-t",
                     resamples=args.resamples)  # fmt: skip
         ours = (time.process_time() - cpu) / args.lines
         peer = peer_seconds(ethogram, args.peer_lines, args.resamples)

@@ -16,8 +16,9 @@ import numpy as np
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
-from larvastats.inference import engine, plans
-from larvastats.inference.plans import Budget
+from larvastats.inference.lines import engine
+from larvastats.inference.relabelling import plans
+from larvastats.inference.relabelling.plans import Budget
 
 CELLS = 36
 

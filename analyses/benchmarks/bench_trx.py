@@ -40,7 +40,7 @@ from larvastats.io import trx
 from larvastats.io.contours import Contours
 from larvastats.io.paths import make_identity
 from larvastats.io.tracks import Tracks
-from larvastats.io.vertebrae import VERTEBRAE, five_vertebrae
+from larvastats.shape.vertebrae import VERTEBRAE, five_vertebrae
 
 STATES = (*trx.LARVA_STATES, "small_motion")
 SERIES = (

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from larvastats.inference import linetest, pvalues
-from larvastats.inference.design import Design, make_design, p_floor
-from larvastats.inference.linetest import LineData
-from larvastats.inference.nulls import test_lines
-from larvastats.inference.plans import Budget
-from larvastats.inference.prepare import Profiles, profiles
+from larvastats.inference.design.blocks import Design, make_design, p_floor
+from larvastats.inference.lines import linetest
+from larvastats.inference.lines.linetest import LineData
+from larvastats.inference.lines.nulls import test_lines
+from larvastats.inference.profiles.prepare import Profiles, profiles
+from larvastats.inference.relabelling.plans import Budget
+from larvastats.inference.significance import pvalues
 from larvastats.markov.transitions import possible_cells
 
 LARVA = np.array(

@@ -15,14 +15,14 @@ import numpy as np
 import pandas as pd
 from chains import LARVA, World, _plates
 
-from larvastats.inference import linetest
-from larvastats.inference.components import with_effect
-from larvastats.inference.design import make_design
-from larvastats.inference.linetest import LineData
-from larvastats.inference.multiplicity import adjust
-from larvastats.inference.nulls import test_lines
-from larvastats.inference.plans import Budget
-from larvastats.inference.prepare import profiles
+from larvastats.inference.calibration.components import with_effect
+from larvastats.inference.design.blocks import make_design
+from larvastats.inference.lines import linetest
+from larvastats.inference.lines.linetest import LineData
+from larvastats.inference.lines.nulls import test_lines
+from larvastats.inference.profiles.prepare import profiles
+from larvastats.inference.relabelling.plans import Budget
+from larvastats.inference.significance.multiplicity import adjust
 from larvastats.markov.transitions import possible_cells
 
 WORLD = World("screen", plate_sd=0.3, date_sd=0.2, vial_sd=0.15)

@@ -17,11 +17,11 @@ from scipy.stats import CensoredData, logrank
 from walks import DWELL, Walks, walk
 
 from larvastats.ethogram import Ethogram
-from larvastats.inference import dwellfit
-from larvastats.inference.design import make_design
-from larvastats.inference.dwelltest import Cell, compare_dwells
-from larvastats.inference.plans import Budget
-from larvastats.inference.replicates import replicates
+from larvastats.inference.design.blocks import make_design
+from larvastats.inference.design.replicates import replicates
+from larvastats.inference.dwell import fits
+from larvastats.inference.dwell.comparison import Cell, compare_dwells
+from larvastats.inference.relabelling.plans import Budget
 from larvastats.markov.dwell import Dwells, dwell_times
 from larvastats.markov.survival import life_table, restricted_mean
 from larvastats.protocol import Window
@@ -50,7 +50,7 @@ def worlds() -> list[tuple[str, Walks, bool, str]]:
 def ask(data: Ethogram, dated: bool, entry: str) -> tuple[Dwells, list[Cell], object]:
     """Return bouts, cells and design of one comparison, as the verb lays them out."""
     bouts = dwell_times(data, WINDOW, entry)
-    horizons = [dwellfit.horizon(bouts.take(bouts.state == s)) for s in range(data.n_states)]
+    horizons = [fits.horizon(bouts.take(bouts.state == s)) for s in range(data.n_states)]
     cells = [Cell(0, s, h) for s, h in enumerate(horizons) if not np.isnan(h)]
     rows = [np.flatnonzero((data.assays["line"] == name).to_numpy()) for name in
             ("line", "control")]  # fmt: skip
@@ -107,10 +107,10 @@ def coverage(runs: int, seed: int, dates: int) -> dict[str, object]:
         data = walk(world, np.random.default_rng([seed, i]), False)
         bouts = _casts(data)
         who = replicates(np.arange(len(data.assays)), data.assays["date"].to_numpy(object))
-        own = dwellfit.tabulate(bouts, who)
-        found = dwellfit.summary(own, 5.0)
+        own = fits.tabulate(bouts, who)
+        found = fits.summary(own, 5.0)
         mean.append(found.low <= truth <= found.high)
-        steps = dwellfit.curve(own)
+        steps = fits.curve(own)
         here = np.searchsorted(steps.time, at, side="right") - 1
         curve.append(steps.low[here] <= share <= steps.high[here])
     return {"dates": dates, "runs": runs, "restricted mean": np.mean(mean),
@@ -132,14 +132,14 @@ def shortened() -> pd.DataFrame:
         for state, name in ((0, "run"), (1, "cast")):
             bouts = dwell_times(data, window)
             own = bouts.take(bouts.state == state)
-            grouped = dwellfit.group_bouts(own.duration, own.ended, own.entry,
+            grouped = fits.group_bouts(own.duration, own.ended, own.entry,
                                            np.zeros(len(own), int), 1)  # fmt: skip
-            fitted = dwellfit.fit_lifetimes(grouped.sum())
+            fitted = fits.fit_lifetimes(grouped.sum())
             inside = (data.state == state) & (data.t_start < window.intervals[0][1])
             inside &= data.t_stop > window.intervals[0][0]
             cut = data.clip(window.intervals)
             rows.append({"window": f"{width:g} s", "state": name, "truth": DWELL[state],
-                         "fitted": dwellfit.best(fitted).mean,
+                         "fitted": fits.best(fitted).mean,
                          "bouts cut at the window": np.diff(
                              [cut.t_start, cut.t_stop], axis=0)[0][cut.state == state].mean(),
                          "ended bouts only": own.duration[own.ended].mean(),

@@ -1,6 +1,6 @@
 """How far off the divergences are, and how often their intervals hold the truth.
 
-    python analyses/calibration/effects.py --draws 400
+    python analyses/calibration/divergences.py --draws 400
 
 The truth is the divergence between the expected matrices (pooled over 20,000 simulated plates).
 Bias and root mean square error of plug-in and adjusted distance; coverage and width of the 95%
@@ -17,11 +17,12 @@ import numpy as np
 import pandas as pd
 from chains import LARVA, World, draw_screen, lay_out
 
-from larvastats.inference import effects, linetest
-from larvastats.inference.intervals import bootstrap_intervals
-from larvastats.inference.linetest import LineData
-from larvastats.inference.nulls import test_lines
-from larvastats.inference.plans import Budget
+from larvastats.inference.effects import divergences
+from larvastats.inference.effects.intervals import bootstrap_intervals
+from larvastats.inference.lines import linetest
+from larvastats.inference.lines.linetest import LineData
+from larvastats.inference.lines.nulls import test_lines
+from larvastats.inference.relabelling.plans import Budget
 from larvastats.markov.transitions import possible_cells
 
 TOWARDS = np.array(
@@ -53,7 +54,7 @@ def one(world: World, share: float, draws: int, seed: int) -> dict[str, object]:
     """Run one design and one true effect."""
     rng = np.random.default_rng(seed)
     p = shifted(share)
-    truth = effects.plug_in(
+    truth = divergences.plug_in(
         1e9 * expected(world, p, rng), 1e9 * expected(world, LARVA, rng), POSSIBLE, "uniform"
     )
     rows: dict[str, list[float]] = {}
@@ -65,10 +66,12 @@ def one(world: World, share: float, draws: int, seed: int) -> dict[str, object]:
         data = LineData(design, made.x[u], made.rows[u], own.sum(axis=(0, 2)), POSSIBLE)
         tested = test_lines([data], [(made.x[u],)], 5.0, Budget(399, 1, 2000))[0]
         df = linetest.degrees_of_freedom(data)
-        plain = effects.plug_in(
+        plain = divergences.plug_in(
             own[design.is_line].sum(axis=0), own[~design.is_line].sum(axis=0), POSSIBLE, "uniform"
         )
-        adjusted = effects.adjusted(own[design.is_line], own[~design.is_line], POSSIBLE, "uniform")
+        adjusted = divergences.adjusted(
+            own[design.is_line], own[~design.is_line], POSSIBLE, "uniform"
+        )
         limits = bootstrap_intervals(design, own, POSSIBLE, "uniform", df, 400, rng)
         for name in ("hellinger", "js", "kl"):
             low, high = limits[name]

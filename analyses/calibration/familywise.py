@@ -19,14 +19,20 @@ import pandas as pd
 from chains import World, draw_screen
 from scipy.stats import rankdata
 
-from larvastats.inference import pvalues
-from larvastats.inference.components import with_effect
-from larvastats.inference.design import make_design
-from larvastats.inference.engine import DatedGeometry, SharedControls, ratio
-from larvastats.inference.linetest import LineData, statistics
-from larvastats.inference.multiplicity import adjust
-from larvastats.inference.plans import Budget, DatedPlan, date_members, dated_plan, free_plan
-from larvastats.inference.prepare import profiles
+from larvastats.inference.calibration.components import with_effect
+from larvastats.inference.design.blocks import make_design
+from larvastats.inference.lines.engine import DatedGeometry, SharedControls, ratio
+from larvastats.inference.lines.linetest import LineData, statistics
+from larvastats.inference.profiles.prepare import profiles
+from larvastats.inference.relabelling.plans import (
+    Budget,
+    DatedPlan,
+    date_members,
+    dated_plan,
+    free_plan,
+)
+from larvastats.inference.significance import pvalues
+from larvastats.inference.significance.multiplicity import adjust
 from larvastats.markov.transitions import possible_cells
 
 LINES, EFFECTS, RESAMPLES, COMMON = 50, 5, 5000, 100

@@ -19,7 +19,7 @@ from scipy import stats
 from walks import Walks, walk
 
 from larvastats.ethogram import Ethogram
-from larvastats.inference import homogeneity, ordertest
+from larvastats.inference.order import homogeneity, shuffles
 from larvastats.markov.counts import count_transitions
 from larvastats.markov.sequences import count_triples, order_chi_square, sequences
 from larvastats.protocol import Window
@@ -51,10 +51,10 @@ def order(name: str, world: Walks, runs: int, seed: int, resamples: int = 99) ->
     for i in range(runs):
         data = walk(world, np.random.default_rng([seed, i]), False)
         own = sequences(data, whole)
-        found = ordertest.shuffle_runs(own, resamples, own.assay, len(data.assays),
+        found = shuffles.shuffle_runs(own, resamples, own.assay, len(data.assays),
                                        np.random.default_rng([seed, i, 1]))  # fmt: skip
-        test = ordertest.order_statistics(found)
-        back = ordertest.recurrence(found, own.assay, len(data.assays))
+        test = shuffles.order_statistics(found)
+        back = shuffles.recurrence(found, own.assay, len(data.assays))
         p.append(test.p_value)
         p_triple.append(np.nanmin(test.p_adjusted))
         p_return.append(back.p_value)

@@ -18,10 +18,10 @@ import pandas as pd
 from chains import LARVA, World, draw_screen, screen_tests
 from scipy import stats
 
-from larvastats.inference import pooled
-from larvastats.inference.components import with_effect
-from larvastats.inference.design import make_design
-from larvastats.inference.plans import Budget, free_plan
+from larvastats.inference.calibration.components import with_effect
+from larvastats.inference.design.blocks import make_design
+from larvastats.inference.lines import pooled
+from larvastats.inference.relabelling.plans import Budget, free_plan
 from larvastats.markov.transitions import probabilities
 
 WORLD = World("peers", line_plates=4, control_plates=40, plate_sd=0.15)

@@ -18,7 +18,7 @@ import pandas as pd
 from chains import World, draw_screen, screen_tests
 from size import PER_SCREEN, worlds
 
-from larvastats.inference.components import with_effect
+from larvastats.inference.calibration.components import with_effect
 
 CAST, RUN = 1, 0
 

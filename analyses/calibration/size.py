@@ -19,8 +19,8 @@ import numpy as np
 import pandas as pd
 from chains import World, big_chain, by_vial, choose, draw_vials, rare_roll, screen_tests
 
-from larvastats.inference.crosses import vial_component
-from larvastats.inference.prepare import profiles
+from larvastats.inference.design.crosses import vial_component
+from larvastats.inference.profiles.prepare import profiles
 
 PER_SCREEN = 20
 

@@ -28,6 +28,8 @@ from larvastats.cli.screen import screen
 from larvastats.cli.sentences import sentences
 from larvastats.cli.simulate import EXAMPLES as SIMULATE_EXAMPLES
 from larvastats.cli.simulate import simulate
+from larvastats.cli.timecourse import EXAMPLES as TIMECOURSE_EXAMPLES
+from larvastats.cli.timecourse import timecourse
 from larvastats.cli.transitions import EXAMPLES as TRANSITIONS_EXAMPLES
 from larvastats.cli.transitions import transitions
 from larvastats.plugins import load_commands
@@ -92,6 +94,7 @@ app.command(epilog=_examples(SCREEN_EXAMPLES))(screen)
 app.command(epilog=_examples(COMPARE_EXAMPLES), cls=CompareCommand)(compare)
 app.command(epilog=_examples(TRANSITIONS_EXAMPLES))(transitions)
 app.command(epilog=_examples(HABITUATION_EXAMPLES))(habituation)
+app.command(epilog=_examples(TIMECOURSE_EXAMPLES))(timecourse)
 app.command(epilog=_examples(INGEST_EXAMPLES))(ingest)
 app.command(epilog=_examples(INFO_EXAMPLES))(info)
 app.command(epilog=_examples(CALIBRATE_EXAMPLES))(calibrate)

@@ -10,21 +10,12 @@ from larvastats.cli import options as o
 from larvastats.cli.screen import Correction
 
 EXAMPLES = (
-    "larvastats habituation --action run",
-    "larvastats habituation my_database --protocol p_8 --action hunch --window 46:75",
-    "larvastats habituation my_database --action hunch --kind pulses --out results/hunch",
+    "larvastats habituation --response run",
+    "larvastats habituation my_database --protocol p_8 --response hunch --window 46:75",
+    "larvastats habituation my_database --response hunch --kind pulses --out results/hunch",
+    "larvastats habituation my_database --protocol p_8 --response length --out results/length",
 )
 
-Action = Annotated[
-    str,
-    typer.Option("--action", rich_help_panel=o.TEST, metavar="NAME",
-                 help="The action whose share of larvae is the response."),
-]  # fmt: skip
-Genotypes = Annotated[
-    str | None,
-    typer.Option("--genotypes", rich_help_panel=o.DATA, metavar="A,B,…",
-                 help="Only these genotypes or lines, and their controls."),
-]  # fmt: skip
 Kind = Annotated[
     Literal["auto", "recovery", "pulses", "berne"],
     typer.Option("--kind", rich_help_panel=o.TEST,
@@ -52,7 +43,7 @@ Bin = Annotated[
 Measure = Annotated[
     Literal["time", "ever"],
     typer.Option("--measure", rich_help_panel=o.TEST,
-                 help="Share of the time spent in the action, or of larvae that do it at any "
+                 help="Of an action: share of the time spent in it, or of larvae that do it at any "
                  "moment of the bin."),
 ]  # fmt: skip
 GateLevel = Annotated[
@@ -83,7 +74,7 @@ def habituation(
     source: o.Source = None,
     protocol: o.Protocol = None,
     control: o.Control = None,
-    genotypes: Genotypes = None,
+    genotypes: o.Genotypes = None,
     gap: o.Gap = None,
     exclude: o.Exclude = None,
     format: o.Format = "auto",
@@ -91,7 +82,7 @@ def habituation(
     min_bout: o.MinBout = 0.0,
     fps: o.Fps = None,
     px_per_mm: o.PxPerMm = None,
-    action: Action = "run",
+    response: o.Response = "run",
     kind: Kind = "auto",
     stimulus: Stimulus = None,
     window: Window = None,
@@ -120,7 +111,7 @@ def habituation(
     show.announce(source)
     result = verb(
         source,
-        action=action,
+        response=response,
         protocol=protocol,
         control=control,
         genotypes=genotypes,

@@ -45,6 +45,25 @@ Keep = Annotated[
         "midlines; also outlines (by far the largest).",
     ),
 ]
+Filter = Annotated[
+    str,
+    typer.Option(
+        "--filter",
+        rich_help_panel=o.DATA,
+        metavar="TEXT",
+        help="Which frames are bad: default, what differs from it, such as "
+        "threshold=0.002,share=0.1, or none (then outlines need not be read).",
+    ),
+]
+Smooth = Annotated[
+    float,
+    typer.Option(
+        "--smooth",
+        rich_help_panel=o.DATA,
+        metavar="S",
+        help="Seconds of the window from which speeds are taken; 0: neighbouring frames.",
+    ),
+]
 
 
 def ingest(
@@ -54,6 +73,8 @@ def ingest(
     labels: o.Labels = "large",
     min_bout: o.MinBout = 0.0,
     keep: Keep = "features",
+    filter: Filter = "default",
+    smooth: Smooth = 0.25,
     exclude: o.Exclude = None,
     fps: o.Fps = None,
     px_per_mm: o.PxPerMm = None,
@@ -71,6 +92,8 @@ def ingest(
         source,
         store,
         keep=keep,
+        filter=filter,
+        smooth=smooth,
         jobs=jobs,
         **o.loading(format, labels, min_bout, fps, px_per_mm, exclude),
     )

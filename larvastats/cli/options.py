@@ -38,6 +38,11 @@ Control = Annotated[
     _option("--control", DATA, "Control genotype, or control line (taken with each line's own "
             "effector). By default FCF_attP2_1500062.", metavar="LINE|GENOTYPE"),
 ]  # fmt: skip
+Genotypes = Annotated[
+    str | None,
+    _option("--genotypes", DATA, "Only these genotypes or lines, and their controls; by default "
+            "all.", metavar="A,B,…"),
+]  # fmt: skip
 Gap = Annotated[
     GapRule | None,
     _option("--gap", DATA, "How to read the last number of a stimulus: from start to start, or "
@@ -68,7 +73,8 @@ PxPerMm = Annotated[
     _option(
         "--px-per-mm",
         DATA,
-        "Scale of FIMTrack tables. States need no lengths: checked, not used.",
+        "Scale of FIMTrack tables: lengths and speeds are then in mm, else in pixels. Actions need "
+        "none.",
         metavar="F",
     ),
 ]
@@ -78,6 +84,12 @@ Exclude = Annotated[
             "YYYYMMDD_HHMMSS, or a pattern with * of either.", metavar="FILE"),
 ]  # fmt: skip
 
+Response = Annotated[
+    str,
+    _option("--response", TEST, "What to follow. An action, such as run: the share of time spent "
+            "in it. Or a feature of larvae: length, speed, head_angle, or the name of a column or "
+            "series.", metavar="NAME"),
+]  # fmt: skip
 Window = Annotated[
     str | None,
     _option("--window", TEST, "When to look: before, during, during_2, after, whole, or "

@@ -80,7 +80,7 @@ def screen(
     """Rank all lines by how surely they differ from their control."""
     from larvastats import export
     from larvastats.cli import show
-    from larvastats.inference.setting import choose_protocol
+    from larvastats.inference.design.setting import choose_protocol
     from larvastats.verbs import screen as verb
     from larvastats.verbs._open import open_source
 

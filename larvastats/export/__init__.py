@@ -11,6 +11,7 @@ from larvastats.export.pieces import file_name
 from larvastats.export.screen import write_screen
 from larvastats.export.staging import PROVENANCE, check_writable, provenance, staged
 from larvastats.export.tables import write_tables
+from larvastats.export.timecourse import write_timecourse
 from larvastats.export.transitions import write_transitions
 
 __all__ = [
@@ -26,5 +27,6 @@ __all__ = [
     "write_screen",
     "write_tables",
     "write_test",
+    "write_timecourse",
     "write_transitions",
 ]

@@ -14,16 +14,18 @@ import pandas as pd
 from larvastats import __version__
 
 DOCUMENTED = (
-    "source", "totals", "protocols", "dates", "design", "notes", "seed", "provenance",
+    "source", "totals", "protocols", "dates", "tests", "periods", "responses", "mixed", "variances",
+    "design", "notes", "seed", "provenance",
 )  # fmt: skip
 
 
 def document(result: Any) -> dict[str, Any]:
     """Return a result as plain dictionaries and lists: what ``--json`` prints.
 
-    ``tidy`` (records), ``glance``, ``design``, ``notes``, ``seed``, ``provenance``, and what a
-    ``SourceInfo`` has instead: ``source``, ``totals``, ``protocols``, ``dates``. A missing number
-    is None.
+    ``tidy`` (records), ``glance``, ``design``, ``notes``, ``seed``, ``provenance``; the smaller
+    tables of time courses and distributions, ``tests``, ``periods``, ``responses``, ``mixed``,
+    ``variances``; and what a ``SourceInfo`` has instead: ``source``, ``totals``, ``protocols``,
+    ``dates``. A missing number is None.
     """
     out: dict[str, Any] = {"larvastats": __version__, "result": type(result).__name__}
     out["tidy"] = jsonable(result.tidy())

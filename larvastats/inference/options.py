@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from larvastats.errors import UsageError
-from larvastats.inference.multiplicity import CORRECTIONS
-from larvastats.inference.plans import MEMORY
+from larvastats.inference.relabelling.plans import MEMORY
+from larvastats.inference.significance.multiplicity import CORRECTIONS
 
 STATISTICS = {
     "welch": "studentised distance of transition profiles",

@@ -14,6 +14,7 @@ from pyarrow import parquet
 from larvastats.errors import UsageError, one_line
 from larvastats.ethogram import Ethogram
 from larvastats.io.formats import Content
+from larvastats.io.shape_series import Shaping, shaped
 from larvastats.io.store import bouts_table
 from larvastats.io.store_files import BOUTS, TRACKS
 from larvastats.io.store_index import OK, SCHEMA, Row, plain_value
@@ -41,10 +42,10 @@ class Part:
     files: Mapping[str, bytes]
 
 
-def shapes_to_read(keep: str) -> tuple[Shape, ...] | None:
+def shapes_to_read(keep: str, shaping: Shaping) -> tuple[Shape, ...] | None:
     """Kinds of shape to read for what is to be kept; None for none at all.
 
-    Midlines are always read: they say which frames are bad.
+    Midlines are always read, for kinematics; outlines where they say which frames are bad.
 
     Raises
     ------
@@ -54,10 +55,11 @@ def shapes_to_read(keep: str) -> tuple[Shape, ...] | None:
     if keep not in KEPT:
         raise UsageError(f"--keep must be one of {', '.join(KEPT)}, but is {keep!r}.")
     kept = KEPT[keep]
-    return tuple(dict.fromkeys(("midline", *kept))) if kept else None
+    judged: tuple[Shape, ...] = () if shaping.filter is None else ("contour",)
+    return tuple(dict.fromkeys(("midline", *judged, *kept))) if kept else None
 
 
-def parts_of(content: Content, blank: Row, keep: str) -> Iterator[Part]:
+def parts_of(content: Content, blank: Row, keep: str, shaping: Shaping) -> Iterator[Part]:
     """Row and files of every assay of a recording.
 
     Parameters
@@ -66,25 +68,33 @@ def parts_of(content: Content, blank: Row, keep: str) -> Iterator[Part]:
     blank : Row
         What all rows of the recording share.
     keep : {'bouts', 'features', 'midline', 'contour'}
+    shaping : Shaping
     """
     tracks = {part.identity.assay: part for part in content.tracks}
     position = 0
     if content.ethogram is not None:
         for row, bouts in _labelled(content.ethogram, blank):
             own = tracks.pop(row["assay"], None)
-            yield _part(row | {"position": position}, bouts, own, keep)
+            yield _part(row | {"position": position}, bouts, own, keep, shaping)
             position += 1
     for own in tracks.values():
         row = _unlabelled(own, blank) | {"position": position}
-        yield _part(row, _no_bouts(row), own, keep)
+        yield _part(row, _no_bouts(row), own, keep, shaping)
         position += 1
 
 
-def _part(row: Row, bouts: bytes, tracks: Tracks | None, keep: str) -> Part:
+def _part(row: Row, bouts: bytes, tracks: Tracks | None, keep: str, shaping: Shaping) -> Part:
     if tracks is None:
         return Part(row, {BOUTS: bouts})
     if tracks.midline is not None or tracks.contour is not None:
-        row = row | {"n_frames": tracks.n_frames, "n_bad_frames": int(tracks.bad_frames().sum())}
+        before = len(tracks.notes)
+        tracks, quality = shaped(tracks, shaping)
+        bad = tracks.bad_frames() if quality is None else quality.bad
+        row = row | {"n_frames": tracks.n_frames, "n_bad_frames": int(bad.sum())}
+        if quality is not None:
+            row = row | {"n_dropped_frames": int(quality.dropped.sum())}
+        said = [one_line(note) for note in tracks.notes[before:]]
+        row = row | {"note": " ".join(filter(None, [row["note"], *said])) or None}
     kept = tracks.only(KEPT[keep])
     lacking = [_PLURAL[kind] for kind in KEPT[keep] if kind in _PLURAL and not kept.has(kind)]
     if lacking:

@@ -25,11 +25,12 @@ from larvastats.bouts import (
     tracked,
     usual_step,
 )
-from larvastats.ethogram import Ethogram, individuals, state_codes
+from larvastats.ethogram import Ethogram
 from larvastats.io.columns import to_pandas
 from larvastats.io.gather import Gathered, Packed, Piece
 from larvastats.io.levels import Levels
-from larvastats.tabular import IDENTITY, assay_table, no_names, no_rows, no_times
+from larvastats.tabular import IDENTITY, assay_table, individuals, no_names, no_rows, no_times
+from larvastats.vocabulary import state_codes
 
 GROUP_ROWS = 1 << 18
 """Rows that are sorted at once, at least, unless the table has fewer."""

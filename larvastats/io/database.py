@@ -17,10 +17,13 @@ from larvastats.io.files import AnyPath
 from larvastats.io.formats import (
     Content,
     Options,
+    Reader,
     choose_reader,
     read_recording,
+    read_unlabelled,
     recordings_in,
 )
+from larvastats.io.labelling import NoLabelsError
 from larvastats.io.paths import AssayIdentity, identify, walk_database
 from larvastats.io.recordings import Recording
 from larvastats.protocol import canonical_protocol
@@ -84,12 +87,24 @@ def read_database(
             continue
         report.formats.add(reader.name)
         try:
-            content = read_recording(recording, reader, options, identity)
+            content = read_actions(recording, reader, options, identity)
         except DataError as error:
             report.failures.append(str(error))
             continue
         _add(report, recording.path, identity, content)
     return _result(report, len(found))
+
+
+def read_actions(
+    recording: Recording, reader: Reader, options: Options, identity: AssayIdentity | None
+) -> Content:
+    """Read the actions of a recording; where it has none and that will do, its larvae."""
+    try:
+        return read_recording(recording, reader, options, identity)
+    except NoLabelsError:
+        if options.unlabelled and reader.tracks is not None:
+            return read_unlabelled(recording, reader, options, identity)
+        raise
 
 
 def wanted(

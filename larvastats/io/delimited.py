@@ -5,11 +5,9 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-import re
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from typing import IO
 
 import numpy as np
@@ -18,149 +16,35 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from larvastats.errors import DataError
-from larvastats.io.columns import NAMES, TIMES
-from larvastats.io.files import HEAD_BYTES, AnyPath, open_plain, read_head, reading
+from larvastats.io.columns import TIMES
+from larvastats.io.files import AnyPath, open_plain, reading
 from larvastats.io.rows import LONGEST_ROW, PIECE, RowTooLong, pieces
+from larvastats.io.text_layout import Layout, not_utf8
 from larvastats.tabular import no_times
 
-DELIMITERS = (",", ";", "\t", "|")
 NULLS = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "<NA>")
 """Cells that mean a missing value."""
 
-MOST_COLUMNS = 4096
-"""Columns that a table may have; each costs memory in every piece."""
-
-LONGEST_HEADER = HEAD_BYTES - 8
-"""Bytes that the header may have."""
-
 _WORKERS = 2
-_TEXT = (*NAMES, "genotype")
 _LEVELS = pa.dictionary(pa.int32(), pa.string())
-_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_LINE_END = re.compile(rb"\r\n|\n|\r")
-_SEPARATOR_LINE = re.compile(r"sep=(.)", re.IGNORECASE)
-_DECIMAL_COMMA = re.compile(r"-?\d*,\d+(?:[eE][-+]?\d+)?")
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """How a text file is laid out.
-
-    Attributes
-    ----------
-    delimiter, decimal : str
-    names : tuple of str
-        Of the columns; empty where one has none (an index, a trailing separator).
-    offset : int
-        Bytes before the first row.
-    """
-
-    delimiter: str
-    decimal: str
-    names: tuple[str, ...]
-    offset: int
 
 
 class NoTimeError(Exception):
     """A cell of a column of times is no number with the decimal mark of the layout."""
 
 
-def read_header(path: AnyPath) -> tuple[str, ...]:
-    """Return the column names of a delimited text file; columns without a name are left out.
-
-    Raises
-    ------
-    UsageError, DataError
-        As :func:`find_layout`.
-    """
-    return tuple(name for name in find_layout(path).names if name)
-
-
-def find_layout(path: AnyPath) -> Layout:
-    """Find out how a text file is laid out, from its first lines.
-
-    Raises
-    ------
-    UsageError
-        There is no such file.
-    DataError
-        The file cannot be read, is empty or not UTF-8, or has no header.
-    """
-    ends, lines = _head_lines(path)
-    skip = next(i for i, line in enumerate(lines) if line.strip())
-    declared = _SEPARATOR_LINE.fullmatch(lines[skip].strip('\r\n "'))
-    if declared:
-        skip += 1
-    if skip >= len(lines) or not lines[skip].strip():
-        raise DataError(f"{path}: expected a header line with column names, but there is none.")
-    header = lines[skip]
-    splits = {d: _split(header, d) for d in ([declared[1]] if declared else DELIMITERS)}
-    delimiter = max(splits, key=lambda d: (len(set(splits[d]) & {*_TEXT, *TIMES}), len(splits[d])))
-    names = tuple(splits[delimiter])
-    _check_width(path, len(header.encode()), len(names))
-    sample = [_split(line, delimiter) for line in lines[skip + 1 : skip + 51]]
-    times = [i for i, name in enumerate(names) if name in TIMES]
-    comma = delimiter != "," and any(
-        i < len(cells) and _DECIMAL_COMMA.fullmatch(cells[i]) for cells in sample for i in times
-    )
-    return Layout(delimiter, "," if comma else ".", names, ends[skip])
-
-
-def other_decimal(layout: Layout) -> Layout | None:
-    """Return the layout with the other decimal mark, where the separator leaves one."""
-    if layout.delimiter == ",":
-        return None
-    return replace(layout, decimal="." if layout.decimal == "," else ",")
-
-
-def _head_lines(path: AnyPath) -> tuple[list[int], list[str]]:
-    """Return where the first lines of a UTF-8 text end (byte), and their text without that end."""
-    head = read_head(path)
-    if head.startswith(_UTF16):
-        raise DataError(
-            f"{path}: expected UTF-8 text, but it is UTF-16 ('Unicode text' of Excel); save it as "
-            "'CSV UTF-8'."
-        )
-    try:
-        text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)
-    except UnicodeDecodeError as error:
-        raise not_utf8(path, error, 0) from error
-    if not text.strip():
-        raise DataError(f"{path}: expected a table, but the file is empty.")
-    ends = [match.end() for match in _LINE_END.finditer(head)]
-    return [*ends, len(head)], re.split(r"\r\n|\n|\r", text)
-
-
-def _check_width(path: AnyPath, header: int, columns: int) -> None:
-    cut = header >= LONGEST_HEADER  # all that was looked at
-    if columns > MOST_COLUMNS or cut:
-        found = f"more than {columns - 1}" if cut else f"{columns}"
-        raise DataError(
-            f"{path}: expected a header line of at most {MOST_COLUMNS} columns and "
-            f"{LONGEST_HEADER} bytes, but found {found} columns; keep the columns that describe "
-            "bouts or frames."
-        )
-
-
-def _split(line: str, delimiter: str) -> list[str]:
-    """Cells of one line; a line that csv cannot split is one cell."""
-    try:
-        cells = next(csv.reader([line], delimiter=delimiter), [])
-    except csv.Error:
-        cells = [line]
-    return [cell.strip() for cell in cells]
-
-
-# -- rows ------------------------------------------------------------------------------------------
-
-
 def read_pieces(
-    path: AnyPath, layout: Layout, dropped: Collection[str] = (), size: int = PIECE
+    path: AnyPath,
+    layout: Layout,
+    dropped: Collection[str] = (),
+    size: int = PIECE,
+    *,
+    numbers: Collection[str] = (),
 ) -> Iterator[pa.Table]:
     """Read the rows of a delimited text file, whose columns have different names, in pieces.
 
-    Columns of times come as float64, all others as dictionaries of text; rows without any value are
-    left out. Two threads parse ahead, so that four or five pieces are in memory.
+    Columns of times and of numbers come as float64, all others as dictionaries of text; rows
+    without any value are left out. Two threads parse ahead: four or five pieces are in memory.
 
     Parameters
     ----------
@@ -170,6 +54,8 @@ def read_pieces(
         Columns that need not come; may grow while pieces are read.
     size : int
         Bytes to read at a time.
+    numbers : collection of str
+        Further columns of numbers; an empty cell of theirs is a missing one.
 
     Raises
     ------
@@ -179,23 +65,28 @@ def read_pieces(
         The file cannot be read, is not UTF-8, or has rows that do not fit its header or are too
         long.
     NoTimeError
-        A time is no number.
+        A time is no number, or a cell of `numbers` is none.
     """
-    yield from _read(path, layout, dropped, size, pa.float64())
+    types = dict.fromkeys((*TIMES, *numbers), pa.float64())
+    yield from _read(path, layout, dropped, size, types)
 
 
 def _read(
-    path: AnyPath, layout: Layout, dropped: Collection[str], size: int, times: pa.DataType
+    path: AnyPath,
+    layout: Layout,
+    dropped: Collection[str],
+    size: int,
+    kinds: Mapping[str, pa.DataType],
 ) -> Iterator[pa.Table]:
     def parse(text: bytes, position: int) -> pa.Table:
         try:
             text.isascii() or text.decode()
         except UnicodeDecodeError as error:
             raise not_utf8(path, error, position) from error
-        table = _arrow(path, layout, text, times, dropped)
+        table = _arrow(path, layout, text, kinds, dropped)
         blank = _blank_rows(table)
         if blank.any() and table.num_columns < sum(map(bool, layout.names)):
-            table = _arrow(path, layout, text, times, ())  # the dropped cells may not be blank
+            table = _arrow(path, layout, text, kinds, ())  # the dropped cells may not be blank
             blank = _blank_rows(table)
         return table.filter(pa.array(~blank)) if blank.any() else table
 
@@ -250,9 +141,16 @@ def _in_turn(
 
 
 def _arrow(
-    path: AnyPath, layout: Layout, text: bytes, times: pa.DataType, dropped: Collection[str]
+    path: AnyPath,
+    layout: Layout,
+    text: bytes,
+    kinds: Mapping[str, pa.DataType],
+    dropped: Collection[str],
 ) -> pa.Table:
-    """Run the parser once; unnamed columns (an index, a trailing separator) are left out."""
+    """Run the parser once; unnamed columns (an index, a trailing separator) are left out.
+
+    Columns that `kinds` does not name come as dictionaries of text.
+    """
     wrong: list[arrow_csv.InvalidRow] = []
 
     def keep_wrong(row: arrow_csv.InvalidRow) -> str:
@@ -262,7 +160,7 @@ def _arrow(
     # names that no table has, for columns without one
     names = [name or f"\0{position}" for position, name in enumerate(layout.names)]
     wanted = [name for name in layout.names if name and name not in dropped]
-    types = {name: times if name in TIMES else _LEVELS for name in wanted}
+    types = {name: kinds.get(name, _LEVELS) for name in wanted}
     if text.startswith(codecs.BOM_UTF8):
         text = b"\n" + text  # a cell that begins so; only the file's own mark is none
     try:
@@ -354,7 +252,7 @@ def no_time(path: AnyPath, layout: Layout, size: int = PIECE) -> DataError:
     names = [name for name in layout.names if name in TIMES]
     bad, firsts = dict.fromkeys(names, 0), dict[str, tuple[object, int]]()
     rows = 0
-    for table in _read(path, layout, (), size, _LEVELS):
+    for table in _read(path, layout, (), size, {}):
         for name in names:
             cells = table[name].combine_chunks()
             # what is a number under either decimal mark is not what to complain about
@@ -388,12 +286,4 @@ def _wrong_row(path: AnyPath, row: arrow_csv.InvalidRow) -> DataError:
         f"{path}: expected {row.expected_columns} cells in every row, as in the header, but found "
         f"{row.actual_columns} in {text!r}; correct that row, or quote cells that contain the "
         "separator."
-    )
-
-
-def not_utf8(path: AnyPath, error: UnicodeDecodeError, position: int) -> DataError:
-    """Say which byte of a text, of which `error` saw what follows `position`, is no UTF-8."""
-    return DataError(
-        f"{path}: expected UTF-8 text, but found bytes that are none (byte "
-        f"{position + error.start + 1}); save it as 'CSV UTF-8', or give the right file."
     )

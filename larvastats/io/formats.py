@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from larvastats.errors import UsageError
 from larvastats.ethogram import Ethogram
-from larvastats.io import choreography, fimtrack, larvatagger, schleyer, tidy, trx
+from larvastats.io import choreography, fimtrack, frame_series, larvatagger, schleyer, tidy, trx
 from larvastats.io.exclusion import Exclusion, read_exclusion
 from larvastats.io.files import AnyPath
 from larvastats.io.labelling import NoLabelsError
@@ -22,6 +22,7 @@ from larvastats.io.labels import Labels, choose_labels, from_beside, from_elsewh
 from larvastats.io.paths import AssayIdentity, printable_path
 from larvastats.io.recordings import ANY, Recording, gather, single
 from larvastats.io.tracks import Shape, Tracks
+from larvastats.io.unlabelled import without_actions
 
 Identity = AssayIdentity | None
 """What the path says of a recording."""
@@ -86,6 +87,9 @@ class Reader:
         recording's own labels; None for formats without any.
     identities : callable or None
         Who is in a recording of shapes, without reading them.
+    series : callable or None
+        Series of numbers by their names, of a recording and the identity that the path gives; None
+        for formats whose series come with `tracks`, or not at all.
     depends_on : tuple of str
         Names of the options that change what is read.
     line_from : {'content', 'file', 'folder'}
@@ -100,6 +104,7 @@ class Reader:
     identities: Callable[[Recording, Options, Identity], Sequence[AssayIdentity]] | None
     depends_on: tuple[str, ...]
     line_from: Literal["content", "file", "folder"] = "content"
+    series: Callable[[Recording, Identity, Sequence[str]], Iterable[Tracks]] | None = None
 
     @property
     def takes_labels(self) -> bool:
@@ -143,6 +148,8 @@ READERS: tuple[Reader, ...] = (
         _trx_tracks,
         lambda r, o, i: trx.identities(r.first, identity=i),
         ("labels",),
+        series=lambda r, i, names: trx.read_tracks(
+            r.first, None, shapes=("features",), features=names, identity=i),
     ),
     Reader(
         "fimtrack", fimtrack.sniff, (),
@@ -172,6 +179,7 @@ READERS: tuple[Reader, ...] = (
         "tidy", tidy.sniff, (".csv", ".csv.gz", ".tsv", ".tsv.gz", *tidy.PARQUET_SUFFIXES),
         lambda r, o, i: tidy.read(r.first, identity=i),
         None, None, ("exclude",),
+        series=lambda r, i, names: frame_series.read_frames(r.first, names, i),
     ),
 )  # fmt: skip
 """Formats, in the order in which they are tried; the more telling content comes first."""
@@ -293,6 +301,44 @@ def read_recording(
     return Content(ethogram, tracks, notes, _named_after(recording, reader, identity, lines))
 
 
+def read_unlabelled(
+    recording: Recording, reader: Reader, options: Options, identity: Identity
+) -> Content:
+    """Read who is in a recording that holds no actions, and when; errors as `read_recording`."""
+    tracks = tuple(read_series(recording, reader, options, identity, ()))
+    notes = tuple(note for part in tracks for note in part.notes)
+    lines = {part.identity.line for part in tracks}
+    after = _named_after(recording, reader, identity, lines)
+    return Content(without_actions(tracks), (), notes, after)
+
+
+def read_series(
+    recording: Recording, reader: Reader, options: Options, identity: Identity, names: Sequence[str]
+) -> Iterator[Tracks]:
+    """Yield the assays of a recording with some of its series, without a look at its actions.
+
+    Parameters
+    ----------
+    recording, reader, options, identity
+        As :func:`read_recording`.
+    names : sequence of str
+        Of series; those that the recording lacks do not come, others may.
+
+    Raises
+    ------
+    UsageError, DataError
+        As :func:`read_recording`.
+    """
+    if reader.series is not None:
+        tracks: Iterable[Tracks] = reader.series(recording, identity, names)
+    elif reader.tracks is not None:
+        tracks = reader.tracks(recording, options, identity, ("features",), False)
+    else:
+        return
+    for part in tracks:
+        yield replace(part, identity=_named(part.identity, recording))
+
+
 def _named_after(
     recording: Recording, reader: Reader, identity: Identity, lines: set[str]
 ) -> Literal["", "file", "folder"]:
@@ -317,7 +363,7 @@ def _actions(
 ) -> _Actions:
     """Actions from where they are wanted from, else from the recording, else from beside it."""
     if reader.takes_labels and options.labels.elsewhere:
-        who = _identities(recording, reader, options, identity)
+        who = identities(recording, reader, options, identity)
         return _Actions(from_elsewhere(options.labels, recording, who), foreign=True)
     lacking: tuple[str, ...] = ()
     if reader.ethogram is not None:
@@ -327,14 +373,15 @@ def _actions(
             lacking = (str(error),)
     if not recording.labels:
         return _Actions(None, lacking)
-    who = _identities(recording, reader, options, identity)
+    who = identities(recording, reader, options, identity)
     ethogram, notes = from_beside(recording, who)
     return _Actions(ethogram, notes, foreign=True)
 
 
-def _identities(
+def identities(
     recording: Recording, reader: Reader, options: Options, identity: Identity
 ) -> list[AssayIdentity]:
+    """Say who is in a recording of shapes, without reading them; see :func:`read_recording`."""
     assert reader.identities is not None
     return [_named(who, recording) for who in reader.identities(recording, options, identity)]
 

@@ -36,6 +36,7 @@ from larvastats.io.formats import (
 from larvastats.io.ingest_report import IngestReport, report
 from larvastats.io.paths import AssayIdentity, printable_path, walk_database
 from larvastats.io.recordings import Recording, still_there
+from larvastats.io.shape_series import Shaping
 from larvastats.io.store_files import (
     BOUTS,
     TRACKS,
@@ -60,6 +61,7 @@ from larvastats.io.store_index import (
     write_index,
     write_verdict,
 )
+from larvastats.shape.kinematics import SMOOTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ class _Task:
     options: Options
     min_bout: float
     keep: str
+    shaping: Shaping
     store: Path
     folder: Path
     known: tuple[Row, ...]
@@ -99,6 +102,8 @@ def ingest(
     fps: float | None = None,
     px_per_mm: float | None = None,
     keep: str = "features",
+    filter: str = "default",
+    smooth: float = SMOOTH,
     exclude: AnyPath | None = None,
     jobs: int = 1,
     progress: bool = False,
@@ -106,7 +111,8 @@ def ingest(
     """Read recordings into a store; see :func:`larvastats.verbs.ingest.ingest`."""
     options = check_options(format, labels, fps, px_per_mm, exclude, progress=False)
     check_min_bout(min_bout)
-    shapes_to_read(keep)
+    shaping = Shaping.of(filter, smooth)
+    shapes_to_read(keep, shaping)
     source, store = Path(os.path.abspath(source)), Path(store)
     found = _recordings(source, store)
     make_store(store)
@@ -115,7 +121,7 @@ def ingest(
         folder = new_pending(store)
         root = source if os.path.isdir(source) else None
         tasks = [
-            _Task(recording, identity, options, min_bout, keep, store, folder,
+            _Task(recording, identity, options, min_bout, keep, shaping, store, folder,
                   tuple(state.get(printable_path(recording.path), ())))
             for recording, identity in wanted(found, root, options.exclusion)
         ]  # fmt: skip
@@ -214,6 +220,8 @@ def _options_text(task: _Task, format: str) -> str:
     chosen = [f"{name}={said[name]}" for name in names if said[name] not in (None, "")]
     if reader is None or reader.tracks is not None:
         chosen.append(f"keep={task.keep}")
+        if task.keep != "bouts":
+            chosen.append(str(task.shaping))
     return " ".join([f"min_bout={task.min_bout:g}", *chosen])
 
 
@@ -234,7 +242,7 @@ def _ingest_one(task: _Task) -> _Outcome:
         content, met, note = _read(task, reader)
         if content is None:
             return _Outcome("excluded", met)
-        parts = list(parts_of(content, blank | {"note": note}, task.keep))
+        parts = list(parts_of(content, blank | {"note": note}, task.keep, task.shaping))
         _check_still(task.recording, before)
     except LarvastatsError as error:
         parts = [Part(failed(blank, str(error)), {})]
@@ -259,7 +267,7 @@ def _blank(task: _Task) -> Row:
 def _read(task: _Task, reader: Reader) -> tuple[Content | None, frozenset[str], str | None]:
     """Content of a recording (None: to be left out), entries met, and what there is to say."""
     path = task.recording.path
-    shapes = shapes_to_read(task.keep)
+    shapes = shapes_to_read(task.keep, task.shaping)
     content = read_recording(task.recording, reader, task.options, task.identity, shapes)
     notes = list(content.notes)
     if task.identity is not None and content.ethogram is not None:

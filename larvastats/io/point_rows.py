@@ -44,6 +44,7 @@ THREADS = min(4, os.cpu_count() or 1)
 
 STAMP = re.compile(rb"[0-9]{8}_[0-9]{6}")
 _NUMBER = re.compile(rb"[0-9]{1,15}")
+_NOT_BLANK = re.compile(rb"[^\s][^\n]*")  # from the first character that is not blank
 _LEAD = 2  # cells before the time: date_time and id
 _MAX_LEAD_BYTES = 32  # date, time and a blank take 16 of them
 
@@ -289,25 +290,30 @@ def _lead_numbers(
 
 
 def _careful(block: bytes, path: AnyPath, stamp: bytes | None, next_row: int) -> Rows:
-    """Parse a block row by row."""
-    lines = [line.split() for line in block.split(b"\n")[:-1]]
-    kept = [i for i, cells in enumerate(lines) if cells]  # blank lines are no rows
+    """Parse a block row by row; blank lines are no rows, and a million of them cost nothing."""
+    row, cells, at, n_lines = [], [], 0, 0
+    for match in _NOT_BLANK.finditer(block):
+        n_lines += block.count(b"\n", at, match.start())
+        at = match.start()
+        row.append(n_lines)
+        cells.append(match[0].split())
     lead = 0 if stamp is None else _LEAD
-    larva = np.zeros(len(kept), np.int64)
-    for position, i in enumerate(kept):
-        if len(lines[i]) <= lead:
+    larva = np.zeros(len(row), np.int64)
+    for position, (i, own) in enumerate(zip(row, cells, strict=True)):
+        if len(own) <= lead:
             raise DataError(
                 f"{path}: expected 'date_time id t x y ...' in row {next_row + i}, but found "
-                f"{b' '.join(lines[i])[:40]!r}; the file is damaged or not Choreography's."
+                f"{b' '.join(own)[:40]!r}; the file is damaged or not Choreography's."
             )
         if stamp is not None:
-            larva[position] = _larva(path, next_row + i, lines[i], stamp)
-    count = np.array([len(lines[i]) - lead for i in kept], dtype=np.int64)
-    values = _numbers([cell for i in kept for cell in lines[i][lead:]])
+            larva[position] = _larva(path, next_row + i, own, stamp)
+    count = np.array([len(own) - lead for own in cells], dtype=np.int64)
+    values = _numbers([cell for own in cells for cell in own[lead:]])
     if values is None:
-        raise _not_a_number(path, [(next_row + i, lines[i][lead:]) for i in kept])
-    row = np.array(kept, dtype=np.int64)
-    return Rows(row, None if stamp is None else larva, count, values, len(lines))
+        named = [(next_row + i, own[lead:]) for i, own in zip(row, cells, strict=True)]
+        raise _not_a_number(path, named)
+    rows = np.array(row, dtype=np.int64)
+    return Rows(rows, None if stamp is None else larva, count, values, block.count(b"\n"))
 
 
 def _larva(path: AnyPath, row: int, cells: Sequence[bytes], stamp: bytes) -> int:

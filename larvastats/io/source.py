@@ -20,7 +20,7 @@ from larvastats.errors import DataError, UsageError
 from larvastats.ethogram import Ethogram
 from larvastats.io import tidy
 from larvastats.io.checksum import checksum
-from larvastats.io.database import read_database, unnamed_note
+from larvastats.io.database import read_actions, read_database, unnamed_note
 from larvastats.io.exclusion import exclude
 from larvastats.io.files import AnyPath, read_head
 from larvastats.io.formats import (
@@ -29,7 +29,6 @@ from larvastats.io.formats import (
     Options,
     check_options,
     choose_reader,
-    read_recording,
     recording_of,
 )
 from larvastats.io.labels import Labels
@@ -124,7 +123,7 @@ def load_with_report(
     source, format, labels, min_bout, fps, px_per_mm, exclude, progress
         As :func:`load`.
     unlabelled : bool
-        Also take assays of a store that have shapes but no actions; their larvae have no bouts.
+        Also take assays that have shapes but no actions; their larvae have no bouts.
 
     Returns
     -------
@@ -197,7 +196,7 @@ def _open_file(source: AnyPath, options: Options) -> tuple[Ethogram, Notes]:
             f"{source}: expected a recording in one of the formats {', '.join(FORMATS[1:])}, but "
             "the content is none of these; give a recording or a directory of recordings."
         )
-    content = read_recording(recording, reader, options, identify(source))
+    content = read_actions(recording, reader, options, identify(source))
     assert content.ethogram is not None  # shapes were not asked for
     notes = content.notes + _unused(options, frozenset({reader.name}), str(source))
     if content.named_after:

@@ -35,7 +35,7 @@ INDEX = "assays.parquet"
 BOUTS = "bouts"
 TRACKS = "tracks"
 MARK = "store.json"
-LAYOUT_VERSION = 3
+LAYOUT_VERSION = 4
 
 _LOCK = ".lock"
 _PENDING = ".pending-"

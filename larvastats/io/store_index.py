@@ -8,8 +8,9 @@ Columns, after the identity (``assay line effector genotype protocol tracker dat
   of the last change (ns since 1970), SHA-256, format, how it was read, place of the assay in it;
 - ``n_larvae n_bouts seconds``: seconds is the time tracked, all larvae together;
 - ``states larvae``: vocabulary, and ids of the larvae, as lists;
-- ``n_frames n_bad_frames``: frames of all larvae, and those without a usable midline (where there
-  are only outlines, outline); empty where no shapes were read;
+- ``n_frames n_bad_frames n_dropped_frames``: frames of all larvae, those with a fault (see
+  :class:`larvastats.shape.quality.Fault`; without a filter, those without a midline), and those of
+  sequences that are dropped; empty where no shapes were read, the last also without a filter;
 - ``bouts bouts_size bouts_checksum``: file of bouts within the store (without rows where nothing
   says what the larvae do);
 - ``tracks tracks_size tracks_checksum``: file of shapes, if they are kept; ``features``: names of
@@ -61,6 +62,7 @@ SCHEMA = pa.schema(
         ("larvae", pa.list_(pa.string())),
         ("n_frames", pa.int64()),
         ("n_bad_frames", pa.int64()),
+        ("n_dropped_frames", pa.int64()),
         ("bouts", pa.string()),
         ("bouts_size", pa.int64()),
         ("bouts_checksum", pa.string()),
@@ -317,8 +319,8 @@ def _refused(row: Row, taken: Row, owner: str) -> Row:
 def failed(row: Row, reason: str) -> Row:
     """Return a row without bouts and tracks, and why."""
     blank = dict.fromkeys(
-        ("n_larvae", "n_bouts", "seconds", "states", "larvae", "n_frames", "n_bad_frames", "bouts",
-         "bouts_size", "bouts_checksum", "tracks", "tracks_size", "tracks_checksum", "features",
-         "note")
+        ("n_larvae", "n_bouts", "seconds", "states", "larvae", "n_frames", "n_bad_frames",
+         "n_dropped_frames", "bouts", "bouts_size", "bouts_checksum", "tracks", "tracks_size",
+         "tracks_checksum", "features", "note")
     )  # fmt: skip
     return row | blank | {"status": reason, "covariates": {}}

@@ -27,20 +27,12 @@ from larvastats.io.columns import (
     write_csv,
     write_parquet,
 )
-from larvastats.io.delimited import (
-    NoTimeError,
-    could_be_one,
-    find_layout,
-    no_time,
-    other_decimal,
-    read_header,
-    read_pieces,
-    typed,
-)
+from larvastats.io.delimited import NoTimeError, could_be_one, no_time, read_pieces, typed
 from larvastats.io.files import AnyPath, read_head, reading, replacing
 from larvastats.io.gather import Gathered
 from larvastats.io.levels import Same
 from larvastats.io.paths import AssayIdentity, identify
+from larvastats.io.text_layout import find_layout, other_decimal, read_header
 from larvastats.tabular import check_names
 
 PARQUET_MAGIC = b"PAR1"

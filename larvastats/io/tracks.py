@@ -18,16 +18,13 @@ from larvastats.io.contours import Contours
 from larvastats.io.identity import checked_name
 from larvastats.io.labelling import frames_to_ethogram, same_assay, states_at
 from larvastats.io.paths import AssayIdentity
-from larvastats.tabular import no_time
+from larvastats.io.track_checks import check_shapes, check_times, check_values
 
 Shape = Literal["midline", "contour", "features"]
 """Kinds of what a recording may hold of a larva's shape; the centroid is a feature."""
 
 MAX_VALUES = 1 << 29
 """Most numbers that one recording may hold; beyond, a file is damaged or no recording."""
-
-MAX_COORDINATE = 1e6
-"""Largest coordinate; no arena is a kilometre (or a million pixels) wide."""
 
 LENGTH_UNITS = ("mm", "px")
 
@@ -144,12 +141,12 @@ class Tracks:
             tuple(notes),
             length_unit,
         )
-        _check_shapes(tracks, source)
-        _check_values(tracks, rows, source)
+        check_shapes(tracks, source)
+        check_values(tracks, rows, source)
         order = _order(index, t)
         if order is not None:
             tracks, rows = tracks.take(order), None if rows is None else rows[order]
-        _check_times(tracks, rows, source)
+        check_times(tracks, rows, source)
         return _frozen(_without_unused(tracks))
 
     @property
@@ -293,91 +290,6 @@ def join(left: Tracks, right: Tracks) -> tuple[NDArray[np.int64], NDArray[np.int
     twin = (larva[first] == larva[second]) & (t[first] == t[second])
     pairs = np.sort(np.stack((first[twin], second[twin])), axis=0)
     return pairs[0], pairs[1] - left.n_frames
-
-
-# -- checks ----------------------------------------------------------------------------------------
-
-
-def _check_shapes(tracks: Tracks, source: str) -> None:
-    """Refuse arrays that do not fit together: a mistake of a reader, or of a file's header."""
-    n = len(tracks.t)
-    if not n:
-        raise DataError(f"{source}: expected at least one frame, but there is none.")
-    shapes: list[tuple[str, NDArray | None, int]] = [
-        ("t", tracks.t, 1), ("larva_index", tracks.larva_index, 1), ("state", tracks.state, 1),
-        ("midline", tracks.midline, 3), ("centroid", tracks.centroid, 2),
-    ]  # fmt: skip
-    shapes += [(f"feature {name}", series, 1) for name, series in tracks.features.items()]
-    for name, array, ndim in shapes:
-        if array is None:
-            continue
-        if array.ndim != ndim or len(array) != n or (ndim > 1 and array.shape[-1] != 2):
-            raise DataError(
-                f"{source}: expected {n} frames of {name}, but its shape is {array.shape}; the "
-                "file is damaged."
-            )
-    if tracks.contour is not None and len(tracks.contour) != n:
-        raise DataError(
-            f"{source}: expected {n} contours, one per frame, but found {len(tracks.contour)}."
-        )
-    index, n_larvae = tracks.larva_index, len(tracks.larvae)
-    if len(set(tracks.larvae)) != n_larvae or index.min() < 0 or index.max() >= n_larvae:
-        raise DataError(f"{source}: every frame needs a larva, and every larva its own id.")
-    state = tracks.state
-    if state is not None and not (state.min() >= -1 and state.max() < len(tracks.states)):
-        raise DataError(f"{source}: a frame has a state that the vocabulary lacks.")
-
-
-def _check_values(tracks: Tracks, rows: NDArray[np.integer] | None, source: str) -> None:
-    """Refuse times and coordinates that no recording has."""
-    _refuse(no_time(tracks.t), "a time in seconds", tracks, rows, source)
-    for name, array in (("midline", tracks.midline), ("centroid", tracks.centroid)):
-        if array is None or _within(array):
-            continue
-        beyond = np.abs(array.reshape(len(array), -1)).max(axis=1) > MAX_COORDINATE
-        _refuse(beyond, f"coordinates of the {name} in {tracks.length_unit}", tracks, rows, source)
-    if tracks.contour is not None:
-        beyond = tracks.contour.beyond(MAX_COORDINATE)
-        _refuse(beyond, f"coordinates of the contour in {tracks.length_unit}", tracks, rows, source)
-
-
-def _within(array: NDArray[np.float64]) -> bool:
-    """Whether all coordinates but NaN are within limits; needs no memory of its own."""
-    lowest, highest = np.fmin.reduce(array, axis=None), np.fmax.reduce(array, axis=None)
-    return not (lowest < -MAX_COORDINATE or highest > MAX_COORDINATE)
-
-
-def _refuse(
-    bad: NDArray[np.bool_],
-    what: str,
-    tracks: Tracks,
-    rows: NDArray[np.integer] | None,
-    source: str,
-) -> None:
-    if bad.any():
-        frame = int(np.argmax(bad))
-        raise DataError(
-            f"{source}: expected {what}, but {int(bad.sum())} of {len(bad)} frames have none that "
-            f"a recording could have (first: {_where(tracks, frame, rows)}); correct or remove "
-            "them."
-        )
-
-
-def _check_times(tracks: Tracks, rows: NDArray[np.integer] | None, source: str) -> None:
-    same = tracks.larva_index[1:] == tracks.larva_index[:-1]
-    twice = same & (tracks.t[1:] == tracks.t[:-1])
-    if twice.any():
-        frame = int(np.argmax(twice)) + 1
-        raise DataError(
-            f"{source}: a larva is in one place at a time, but {int(twice.sum())} frames come "
-            f"twice (first: {_where(tracks, frame, rows)}); remove the duplicates."
-        )
-
-
-def _where(tracks: Tracks, frame: int, rows: NDArray[np.integer] | None) -> str:
-    larva = tracks.larvae[tracks.larva_index[frame]]
-    place = "" if rows is None else f", row {rows[frame]}"
-    return f"larva {larva!r} at {tracks.t[frame]:g} s{place}"
 
 
 def _order(index: NDArray[np.int32], t: NDArray[np.float64]) -> NDArray[np.int64] | None:

@@ -131,6 +131,7 @@ def read_tracks(
     labels: str | None = "large",
     *,
     shapes: Sequence[str] = SHAPES,
+    features: Sequence[str] | None = None,
     identity: AssayIdentity | None = None,
 ) -> tuple[Tracks, ...]:
     """Read shapes, series and labels of a trx.mat file.
@@ -143,6 +144,8 @@ def read_tracks(
         and a note says so.
     shapes : sequence of {'midline', 'contour', 'features'}
         What to read; ``features`` brings the centroid too. Outlines are the bulk of such a file.
+    features : sequence of str, optional
+        Names of the series to read, as far as the file has them; by default all.
     identity : AssayIdentity, optional
         Supplies what the file does not say itself; by default what the path says.
 
@@ -164,7 +167,7 @@ def read_tracks(
     if unknown:
         raise UsageError(f"Shapes are among {', '.join(SHAPES)}, but not {unknown[0]!r}.")
     with open_struct(path, "trx", "t") as struct:
-        tracks = _tracks(struct, chosen, wanted, identity or identify(path))
+        tracks = _tracks(struct, chosen, wanted, identity or identify(path), features)
     if not tracks:
         raise DataError(f"{path}: expected frames, but no larva has one.")
     return tracks
@@ -195,7 +198,11 @@ class _States:
 
 
 def _tracks(
-    struct: Struct, labels: Labels | None, shapes: Sequence[str], by_path: AssayIdentity | None
+    struct: Struct,
+    labels: Labels | None,
+    shapes: Sequence[str],
+    by_path: AssayIdentity | None,
+    series: Sequence[str] | None = None,
 ) -> tuple[Tracks, ...]:
     """Read every assay that has a frame."""
     times = all_series(struct, "t")
@@ -216,7 +223,7 @@ def _tracks(
             [times[e][m] for e, m in zip(larvae.elements, larvae.timed, strict=True)]
         )
         index, ids = _individuals([own_names[e] for e in larvae.elements], larvae)
-        read, remarks = _shapes(larvae, shapes)
+        read, remarks = _shapes(larvae, shapes, series)
         found.append(
             Tracks.build(
                 known[number], ids, index, t, states=names, state=states.of(larvae),
@@ -251,7 +258,9 @@ def _individuals(names: Sequence[str], larvae: Larvae) -> tuple[NDArray[np.int64
     return np.repeat(position, [int(timed.sum()) for timed in larvae.timed]), list(ids)
 
 
-def _shapes(larvae: Larvae, wanted: Sequence[str]) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _shapes(
+    larvae: Larvae, wanted: Sequence[str], series: Sequence[str] | None
+) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Read the shapes asked for, as arguments of :meth:`Tracks.build`; and the notes."""
     found: dict[str, Any] = {}
     notes: tuple[str, ...] = ()
@@ -263,7 +272,7 @@ def _shapes(larvae: Larvae, wanted: Sequence[str]) -> tuple[dict[str, Any], tupl
         notes += remarks
     if "features" in wanted:
         taken = fields_of(wanted, larvae.struct)
-        found["features"], found["units"], remarks = read_features(larvae, taken)
+        found["features"], found["units"], remarks = read_features(larvae, taken, series)
         found["centroid"] = read_centroid(larvae)
         notes += remarks
     return found, notes

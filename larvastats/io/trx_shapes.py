@@ -17,7 +17,7 @@ from larvastats.io.matlab import Struct, all_series, cells, read_points, read_se
 from larvastats.io.tracks import MAX_VALUES
 from larvastats.io.trx_identity import IDENTITY_FIELDS
 from larvastats.io.trx_labels import LABEL_FIELDS
-from larvastats.io.vertebrae import VERTEBRAE
+from larvastats.shape.vertebrae import VERTEBRAE
 
 SPINE = ("x_spine", "y_spine")
 CONTOUR = ("x_contour", "y_contour")
@@ -207,7 +207,7 @@ def read_centroid(larvae: Larvae) -> NDArray[np.float64] | None:
 
 
 def read_features(
-    larvae: Larvae, taken: Collection[str]
+    larvae: Larvae, taken: Collection[str], wanted: Collection[str] | None = None
 ) -> tuple[dict[str, NDArray[np.float64]], dict[str, str], tuple[str, ...]]:
     """Read every further series of numbers that is as long as the recording.
 
@@ -216,6 +216,8 @@ def read_features(
     larvae : Larvae
     taken : collection of str
         Fields that are read as something else.
+    wanted : collection of str, optional
+        Only these, as far as the file has them.
 
     Returns
     -------
@@ -233,7 +235,8 @@ def read_features(
     """
     features: dict[str, NDArray[np.float64]] = {}
     notes = []
-    for name in sorted(set(larvae.struct.group) - _NO_FEATURES - set(taken)):
+    there = set(larvae.struct.group) - _NO_FEATURES - set(taken)
+    for name in sorted(there if wanted is None else there & set(wanted)):
         known = _KINEMATIC.fullmatch(name) is not None
         if not known and not _is_series(larvae, name):
             continue

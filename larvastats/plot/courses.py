@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from larvastats.errors import UsageError
@@ -22,6 +23,12 @@ LEFT, WIDTH, HEIGHT, GAP, ROW_GAP = 0.75, 2.35, 1.75, 0.3, 0.62
 MOST_ROWS, PER_ROW = 4, 3
 FEWEST = 5
 """Departures from a state that a window needs to be drawn."""
+
+MOST_LINES = 4
+"""Stimuli that are marked by lines; of more, which would hide the curves, by bars at the top."""
+
+BAR, NARROW = 0.035, 0.015
+"""Height of such a bar; windows shorter than this share of the axis are drawn as points."""
 
 BAND = 0.18
 DASHES = (0, (4, 2))
@@ -60,7 +67,8 @@ def plot_window_courses(result: HasWindows, genotype: str | None = None) -> Figu
     """Draw the probabilities of one genotype from window to window, with their bands.
 
     Windows side by side are steps over their times; windows that overlap are joined at their
-    middles. A green line marks every stimulus onset, a dashed red one every offset.
+    middles. A green line marks every stimulus onset, a dashed red one every offset; more than four
+    stimuli are green bars at the top.
 
     Parameters
     ----------
@@ -236,7 +244,7 @@ def _draw(
                 axes.set_ylabel("probability of the next state", size=8)
             if r == len(grid) - 1 or c >= len(grid[r + 1]):
                 axes.set_xlabel("time, s", size=8)
-    _legend(figure, [s for s in states if _shown(grid, s)], colours, bool(marks), total)
+    _legend(figure, [s for s in states if _shown(grid, s)], colours, len(marks), total)
     return figure
 
 
@@ -265,27 +273,53 @@ def _draw_panel(
     if panel.below:
         axes.text(1, 1.02, panel.below, transform=axes.transAxes, ha="right", va="bottom", size=7,
                   color=style.MUTED)  # fmt: skip
-    for low, high in marks:
-        axes.axvline(low, color=style.STIMULUS_ON, lw=0.9, zorder=1)
-        axes.axvline(high, color=style.STIMULUS_OFF, lw=0.9, ls=DASHES, zorder=1)
-    for to, course in panel.courses.items():
-        axes.fill_between(course.x, course.low, course.high, color=colours[to], alpha=BAND, lw=0,
+    if len(marks) <= MOST_LINES:
+        for low, high in marks:
+            axes.axvline(low, color=style.STIMULUS_ON, lw=0.9, zorder=1)
+            axes.axvline(high, color=style.STIMULUS_OFF, lw=0.9, ls=DASHES, zorder=1)
+    else:
+        bars = [(low, high - low) for low, high in marks]
+        axes.broken_barh(bars, (1 - BAR, BAR), color=style.STIMULUS_ON, lw=0, zorder=4)
+    narrow = NARROW * (extent[1] - extent[0])
+    for k, (to, course) in enumerate(panel.courses.items()):
+        points, steps = _short_windows(course, narrow)
+        axes.fill_between(steps.x, steps.low, steps.high, color=colours[to], alpha=BAND, lw=0,
                           zorder=2)  # fmt: skip
-        axes.plot(course.x, course.p, color=colours[to], lw=1.5, zorder=3, solid_capstyle="butt")
+        axes.plot(steps.x, steps.p, color=colours[to], lw=1.5, zorder=3, solid_capstyle="butt")
+        aside = 0.4 * narrow * (k - (len(panel.courses) - 1) / 2)  # side by side, not in one line
+        axes.vlines(points.x + aside, points.low, points.high, color=colours[to], lw=1.2,
+                    alpha=2 * BAND, zorder=2)  # fmt: skip
+        axes.plot(points.x + aside, points.p, "o", color=colours[to], ms=2.8, mew=0, zorder=3)
     if not panel.courses:
         axes.text(0.5, 0.5, "hardly ever left", transform=axes.transAxes, ha="center", va="center",
                   size=8, color=style.MUTED)  # fmt: skip
 
 
+def _short_windows(course: Course, width: float) -> tuple[Course, Course]:
+    """Return the middles of windows too short to be seen as steps, and the course without these."""
+    ends = np.flatnonzero(np.isnan(course.x)) - 1  # every step is followed by a NaN
+    ends = ends[ends > 0]
+    short = ends[course.x[ends] - course.x[ends - 1] < width]
+    middle = (course.x[short] + course.x[short - 1]) / 2
+    points = Course(middle, course.p[short], course.low[short], course.high[short])
+    shown = np.ones(len(course.x), dtype=bool)
+    shown[short] = shown[short - 1] = False
+    rest = (np.where(shown, values, np.nan) for values in (course.p, course.low, course.high))
+    return points, Course(course.x, *rest)
+
+
 def _legend(
-    figure: Figure, states: Sequence[str], colours: Mapping[str, str], marked: bool, width: float
+    figure: Figure, states: Sequence[str], colours: Mapping[str, str], marks: int, width: float
 ) -> None:
-    handles = [Line2D([], [], color=colours[s], lw=2.5) for s in states]
+    handles: list[Any] = [Line2D([], [], color=colours[s], lw=2.5) for s in states]
     labels = [f"to {s}" for s in states]
-    if marked:
+    if 0 < marks <= MOST_LINES:
         handles += [Line2D([], [], color=style.STIMULUS_ON, lw=1.2),
                     Line2D([], [], color=style.STIMULUS_OFF, lw=1.2, ls=DASHES)]  # fmt: skip
         labels += ["stimulus on", "stimulus off"]
+    elif marks:
+        handles.append(Patch(color=style.STIMULUS_ON, lw=0))
+        labels.append("stimulus on")
     sizes = [style.text_width(label, 8) + 0.45 for label in labels]
     columns = len(labels) if sum(sizes) <= width - LEFT else int((width - LEFT) // max(sizes))
     figure.legend(handles, labels, loc="lower left", ncols=max(1, columns), columnspacing=1.2,

@@ -41,6 +41,30 @@ class HasWindows(Protocol):
     def design(self) -> Mapping[str, Any]: ...  # noqa: D102
 
 
+class HasCurves(Protocol):
+    """Curves over time by genotype, and where they differ from the control's."""
+
+    @property
+    def table(self) -> pd.DataFrame: ...  # noqa: D102
+    @property
+    def differences(self) -> pd.DataFrame: ...  # noqa: D102
+    @property
+    def design(self) -> Mapping[str, Any]: ...  # noqa: D102
+
+
+class HasDensities(Protocol):
+    """Densities by genotype and condition, with the assays behind them."""
+
+    @property
+    def table(self) -> pd.DataFrame: ...  # noqa: D102
+    @property
+    def units(self) -> pd.DataFrame: ...  # noqa: D102
+    @property
+    def tests(self) -> pd.DataFrame: ...  # noqa: D102
+    @property
+    def design(self) -> Mapping[str, Any]: ...  # noqa: D102
+
+
 class HasBouts(Protocol):
     """An ethogram."""
 

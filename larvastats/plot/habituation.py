@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -16,6 +17,7 @@ from larvastats.errors import UsageError
 from larvastats.plot import style
 
 LEFT, PANEL, HEIGHT, GAP, ROW_GAP = 0.85, 3.1, 1.75, 0.5, 0.95
+BERNE_PANEL = 6.8
 COLUMNS, MOST = 3, 12
 LINE, CONTROL = "#D55E00", "#56697A"
 ROW, PLOT_WIDTH, MOST_ROWS = 0.26, 4.2, 60
@@ -55,20 +57,21 @@ def plot_curves(result: HasCurves, genotype: str | None = None) -> Figure:
     table = result.table
     rows = _chosen(table, genotype)
     names = list(rows["genotype"])
-    columns = min(COLUMNS, len(names))
+    wide = result.design["kind"] == "berne"  # pulses with pauses between them need the room
+    columns, panel = (1, BERNE_PANEL) if wide else (min(COLUMNS, len(names)), PANEL)
     lines = -(-len(names) // columns)
-    total = max(5.2, LEFT + columns * (PANEL + GAP))
+    total = max(5.2, LEFT + columns * (panel + GAP))
     hidden = 0 if genotype else len(table) - len(names)
     heads = style.wrap(_title(result), total - 0.6, 12, "bold")
     small = [t for text in _below(result, hidden) for t in style.wrap(text, total - 0.6, 9)]
     top = style.heading_height(heads, small) + 0.42
-    figure = style.new_figure(total, top + lines * (HEIGHT + ROW_GAP) + 0.1)
+    figure = style.new_figure(total, top + lines * (HEIGHT + ROW_GAP) - 0.25)
     style.heading(figure, heads, small, 0.3)
     limits = _limits(result.curves[result.curves["genotype"].isin(_shown(rows))])
     for i, row in enumerate(rows.to_dict("records")):
         across, down = i % columns, i // columns
         axes = style.axes_at(
-            figure, LEFT + across * (PANEL + GAP), top + down * (HEIGHT + ROW_GAP), PANEL, HEIGHT,
+            figure, LEFT + across * (panel + GAP), top + down * (HEIGHT + ROW_GAP), panel, HEIGHT,
             label=f"panel{i}",
         )  # fmt: skip
         _panel(axes, result, row, limits)
@@ -100,28 +103,32 @@ def _title(result: HasCurves) -> str:
         "pulses": "over repeated pulses",
         "berne": "within and between pulses",
     }[d["kind"]]
-    return f"Habituation of {d['response']} {what}"
+    return f"Habituation of {d['label']} {what}"
 
 
 def _below(result: HasCurves, hidden: int) -> list[str]:
     d = result.design
     text = "points: mean over assays, band: 95% limits over assays; line: fit; dashed: before"
     controls = list(result.table["control"].dropna().unique())
-    if controls:
-        text += f"; grey: {controls[0] if len(controls) == 1 else 'the control'}"
+    grey = [f"grey: {controls[0] if len(controls) == 1 else 'the control'}"] if controls else []
     more = f"; {style.plural(hidden, 'genotype')} not drawn" if hidden else ""
-    return [f"{d['stimulus_text']}{more}", text]
+    when = re.sub(
+        r"(?<=\d) s\b", "\u00a0s", str(d["stimulus_text"])
+    )  # a unit stays with its number
+    return [f"{when}{more}", text, *grey]
 
 
 def _response(design: Mapping[str, Any]) -> str:
-    names = {"time": "share of larvae", "ever": "larvae that do it", "mean": "mean"}
+    unit = design.get("response_unit")
+    mean = f"{design['label']} ({unit})" if unit else str(design["label"])
+    names = {"time": "share of larvae", "ever": "larvae that do it", "mean": mean}
     return names[design["measure"]]
 
 
 def _time(design: Mapping[str, Any]) -> str:
     if design["kind"] == "pulses":
         return "pulse"
-    return f"s from {design['starts']:g} s of the recording on"
+    return f"time since {design['starts']:g} s of the recording (s)"
 
 
 def _limits(curves: pd.DataFrame) -> tuple[float, float]:

@@ -137,7 +137,8 @@ def _panel(axes: Axes, result: DwellResult, names: list[str], where: str, state:
     axes.set_title(_said(result, names, where, state), size=8, loc="right", color=style.MUTED)
     counts = " v ".join(f"{n:,}" for n in bouts)
     axes.text(0.98, 0.95, f"{counts} bouts", transform=axes.transAxes, ha="right", va="top",
-              size=7.5, color=style.MUTED)  # fmt: skip
+              size=7.5, color=style.MUTED,
+              bbox={"facecolor": "white", "alpha": 0.8, "lw": 0, "pad": 1.5})  # fmt: skip
 
 
 def _said(result: DwellResult, names: list[str], where: str, state: str) -> str:

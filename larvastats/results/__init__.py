@@ -14,6 +14,7 @@ from larvastats.results.info import SourceInfo
 from larvastats.results.order import OrderResult
 from larvastats.results.power import PowerResult
 from larvastats.results.screen import ScreenResult
+from larvastats.results.timecourse import DistributionResult, TimecourseResult
 from larvastats.results.transition_model import TransitionModel
 from larvastats.results.transitions import TransitionsResult
 
@@ -23,6 +24,7 @@ __all__ = [
     "TRANSITION_COLUMNS",
     "WINDOW_COLUMNS",
     "CalibrationResult",
+    "DistributionResult",
     "DwellResult",
     "HTest",
     "HabituationResult",
@@ -30,6 +32,7 @@ __all__ = [
     "PowerResult",
     "ScreenResult",
     "SourceInfo",
+    "TimecourseResult",
     "TransitionModel",
     "TransitionsResult",
 ]

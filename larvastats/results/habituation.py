@@ -149,11 +149,16 @@ def habituation_text(
 ) -> str:
     """Print a result as R prints a test: title, design, its first rows, notes, verdict."""
     d = result.design
-    title = TITLES[d["kind"]].format(response=d["response"])
+    title = TITLES[d["kind"]].format(response=d["label"])
     pairs = {
         "data": d["data_name"],
         **({"stimulus": d["stimuli"]} if d["stimuli"] else {}),
         "looked at": d["stimulus_text"],
+        **(
+            {"response": f"mean of {d['label']} over frames, {unit}"}
+            if (unit := d.get("response_unit"))
+            else {}
+        ),
         "baseline": d["baseline_text"],
         "unit": d["unit_text"],
         "tau": f"95% {d['interval_text']}, given where the gate has p <= {d['gate']:g}",

@@ -27,7 +27,8 @@ class SourceInfo:
         Assays per ``protocol genotype date``.
     totals : mapping
         ``n_assays n_larvae n_bouts hours states``; of a store also ``n_failed`` (recordings),
-        ``n_unlabelled`` (assays without actions), ``n_frames n_bad_frames features``.
+        ``n_unlabelled`` (assays without actions), ``n_frames n_bad_frames
+        n_dropped_frames features``.
     notes : tuple of str
     """
 
@@ -62,8 +63,10 @@ class SourceInfo:
         t = self.totals
         said = []
         if t.get("n_frames"):
+            bad, dropped = (t[f"n_{kind}_frames"] / t["n_frames"] for kind in ("bad", "dropped"))
             said.append(
-                f"{t['n_frames']} frames with shapes, {t['n_bad_frames'] / t['n_frames']:.1%} bad"
+                f"{t['n_frames']} frames with shapes, {bad:.1%} bad, {dropped:.1%} in sequences "
+                "that are dropped"
             )
         if t.get("features"):
             said.append(f"features {', '.join(t['features'])}")

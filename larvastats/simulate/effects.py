@@ -14,6 +14,9 @@ An example::
   targets of `from` are rescaled.
 - ``dwell`` multiplies the mean time spent in `from` by `delta`.
 - ``habituation`` multiplies by `delta` the time constants with which the responses wane.
+- ``speed``, ``spread`` and ``length`` multiply by `delta` the speed of crawling, the bends of the
+  body (the scatter of the head angle about its mean), and the length of the body (its width,
+  too). They change no action, and show where there are frames or shapes.
 
 Each acts in its `window` (``during`` by default), on top of the effects listed before it.
 """
@@ -32,8 +35,14 @@ from larvastats.errors import UsageError
 from larvastats.protocol import Protocol, Window, windows
 from larvastats.simulate.states import ScreenModel
 
-KINDS = ("transition", "dwell", "habituation")
-_NEEDS = {"transition": ("from", "to"), "dwell": ("from",), "habituation": ()}
+BODY_KINDS = ("speed", "spread", "length")
+"""Kinds that change how a larva moves, not what it does."""
+
+KINDS = ("transition", "dwell", "habituation", *BODY_KINDS)
+_NEEDS = {"transition": ("from", "to"), "dwell": ("from",), "habituation": ()} | dict.fromkeys(
+    BODY_KINDS, ()
+)
+_BODY_RANGE = (0.2, 3.0)  # beyond, there is no larva
 _KEYS = ("line", "kind", "from", "to", "window", "delta")
 
 
@@ -44,7 +53,7 @@ class Effect:
     Attributes
     ----------
     line : str
-    kind : {'transition', 'dwell', 'habituation'}
+    kind : {'transition', 'dwell', 'habituation', 'speed', 'spread', 'length'}
     delta : float
         Added to a probability (``transition``) or a factor (the others).
     from_state, to_state : str or None
@@ -196,6 +205,12 @@ def _delta(value: Any, kind: str, where: str) -> float:
             f"{where} has delta {value}, but the delta of kind {kind!r} is a factor; expected a "
             "number above 0 (1 changes nothing)."
         )
+    low, high = _BODY_RANGE
+    if kind in BODY_KINDS and not low <= value <= high:
+        raise UsageError(
+            f"{where} has delta {value}, but no larva changes its {kind} by such a factor; "
+            f"expected a number from {low:g} to {high:g}."
+        )
     return float(value)
 
 
@@ -230,6 +245,7 @@ _STRONG_LIGHT: tuple[tuple[Any, ...], ...] = (
     ("dwell", 0.35, "run"),
     ("dwell", 2.2, "cast"),
     ("dwell", 2.5, "stop"),
+    ("spread", 1.5),
 )
 
 # Line k takes entry k of the list, again from the start after the last; () is a null line.
@@ -248,7 +264,7 @@ _LIGHT_CYCLE: tuple[tuple[tuple[Any, ...], ...], ...] = (
     (("transition", 0.08, "run", "stop"),),
 )
 _AIRPUFF_CYCLE: tuple[tuple[tuple[Any, ...], ...], ...] = (
-    (("transition", 0.20, "run", "hunch"), ("transition", 0.15, "cast", "hunch")),
+    (("transition", 0.20, "run", "hunch"), ("transition", 0.15, "cast", "hunch"), ("spread", 1.5)),
     (("transition", -0.10, "run", "hunch", "during_1"),),
     (),
     (("transition", 0.15, "cast", "back"),),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from larvastats.simulate.chain import Bouts, PlateDraw, draw_bouts
 from larvastats.simulate.design import Plate, RandomEffects, ScreenDesign, generator, plan
 from larvastats.simulate.effects import Effect
 from larvastats.simulate.timecourse import TimeCourse, timecourse
-from larvastats.simulate.tracking import cut, number_tracks, watch
+from larvastats.simulate.tracking import Stretches, cut, number_tracks, watch
 from larvastats.simulate.truth import Truth, effects_by_line
 from larvastats.tabular import complete_assays
 
@@ -32,6 +32,28 @@ class _Part:
     """Tracked bouts of some plates; `track` indexes the tracks of the part."""
 
     bouts: Bouts
+    track: NDArray[np.int64]
+    plate: NDArray[np.int64]
+    number: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Films:
+    """What larvae did, whether seen or not, and when they were seen.
+
+    Attributes
+    ----------
+    bouts : Bouts
+        Of every larva, from 0 s to the end.
+    stretches : Stretches
+    track : ndarray of int, shape (stretch,)
+        The track (what is taken for one larva) that each stretch belongs to.
+    plate, number : ndarray of int, shape (track,)
+        Position of its plate among those asked for, and its number on it.
+    """
+
+    bouts: Bouts
+    stretches: Stretches
     track: NDArray[np.int64]
     plate: NDArray[np.int64]
     number: NDArray[np.int64]
@@ -64,8 +86,7 @@ def simulate_ethogram(
     UsageError
         A seed that is none, or effects of a line that the design lacks.
     """
-    if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or seed < 0:
-        raise UsageError(f"seed must be a whole number from 0 on, but is {seed!r}.")
+    check_seed(seed)
     effects = effects_by_line(design)
     course = functools.lru_cache(maxsize=64)(lambda key: timecourse(design.model, key)[0])
     plates = plan(design)
@@ -75,6 +96,12 @@ def simulate_ethogram(
         for batch in track(batches, "simulating", len(batches), progress)
     ]
     return _assemble(design, plates, batches, parts), Truth(design, int(seed))
+
+
+def check_seed(seed: object) -> None:
+    """Refuse a seed that is none."""
+    if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or seed < 0:
+        raise UsageError(f"seed must be a whole number from 0 on, but is {seed!r}.")
 
 
 def _batches(design: ScreenDesign, plates: Sequence[Plate]) -> Iterator[list[Plate]]:
@@ -94,6 +121,19 @@ def _simulate(
     design: ScreenDesign, seed: int, plates: Sequence[Plate],
     effects: dict[str, tuple[Effect, ...]], course: Course,
 ) -> _Part:  # fmt: skip
+    films = film(design, seed, plates, effects, course)
+    bouts, stretch = cut(films.bouts, films.stretches)
+    tracks = films.track[stretch]
+    order = np.argsort(tracks, kind="stable")
+    bouts = Bouts(bouts.larva[order], bouts.state[order], bouts.t_start[order], bouts.t_stop[order])
+    return _Part(bouts, tracks[order], films.plate, films.number)
+
+
+def film(
+    design: ScreenDesign, seed: int, plates: Sequence[Plate],
+    effects: Mapping[str, tuple[Effect, ...]], course: Course,
+) -> Films:  # fmt: skip
+    """Follow the larvae of some plates; each plate depends on the seed and itself alone."""
     keys = list(dict.fromkeys(effects[plate.line] for plate in plates))
     shared: dict[tuple[str, ...], Deviates] = {}
     draws = [
@@ -102,15 +142,11 @@ def _simulate(
     ]
     bouts = draw_bouts(design.model, [course(key) for key in keys], draws)
     stretches = watch(design.model, design.tracking, bouts, draws)
-    bouts, stretch = cut(bouts, stretches)
     sizes = np.array([len(draw.odds) for draw in draws])
-    plate_of_larva = np.repeat(np.arange(len(draws)), sizes)
     offsets = np.concatenate([[0], np.cumsum(sizes)])
-    track_of_stretch, plate, number = number_tracks(stretches, plate_of_larva, offsets)
-    tracks = track_of_stretch[stretch]
-    order = np.argsort(tracks, kind="stable")
-    bouts = Bouts(bouts.larva[order], bouts.state[order], bouts.t_start[order], bouts.t_stop[order])
-    return _Part(bouts, tracks[order], plate, number)
+    plate_of_larva = np.repeat(np.arange(len(draws)), sizes)
+    track, plate, number = number_tracks(stretches, plate_of_larva, offsets)
+    return Films(bouts, stretches, track, plate, number)
 
 
 def _plate_draw(

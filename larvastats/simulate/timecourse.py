@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from larvastats.protocol import Window
-from larvastats.simulate.effects import Effect
+from larvastats.simulate.effects import BODY_KINDS, Effect
 from larvastats.simulate.states import DEAD_TIME, Response, ScreenModel
 
 STEP = 0.1
@@ -52,6 +52,17 @@ def in_window(window: Window, t: NDArray[np.float64]) -> NDArray[np.bool_]:
     out = np.zeros(len(t), dtype=bool)
     for start, stop in window.intervals:
         out |= (t >= start) & (t < stop)
+    return out
+
+
+def body_factors(
+    t: NDArray[np.float64], model: ScreenModel, effects: Sequence[Effect]
+) -> dict[str, NDArray[np.float64]]:
+    """Return what effects on the body multiply at each time: per kind, shape of `t`."""
+    out = {kind: np.ones(len(t)) for kind in BODY_KINDS}
+    for effect in effects:
+        if effect.kind in out:
+            out[effect.kind][in_window(effect.resolve(model.timing), t)] *= effect.delta
     return out
 
 

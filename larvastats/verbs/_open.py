@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pandas as pd
 from larvastats.ethogram import Ethogram
 
 EXAMPLE_NAME = "built-in example: a simulated light screen"
+READING = ("format", "fps", "px_per_mm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +28,18 @@ class Source:
         What was left out on the way.
     provenance : mapping
         ``source`` and ``checksum``.
+    place : Ethogram, DataFrame or path
+        Where features are read from, which no ethogram holds.
+    reading : mapping
+        How: ``format fps px_per_mm``, as far as they were given.
     """
 
     ethogram: Ethogram
     name: str
     notes: tuple[str, ...]
     provenance: Mapping[str, Any]
+    place: Any = None
+    reading: Mapping[str, Any] = field(default_factory=dict)
 
 
 def open_source(source: Any, *, progress: bool = False, **load: Any) -> Source:
@@ -60,4 +67,6 @@ def open_source(source: Any, *, progress: bool = False, **load: Any) -> Source:
         name = f"{type(source).__name__} in memory"
     else:
         name = str(Path(source))
-    return Source(ethogram, name, notes, {"source": name, "checksum": checksum(place)})
+    reading: dict[str, Any] = {key: value for key, value in load.items() if key in READING}
+    said = {"source": name, "checksum": checksum(place)}
+    return Source(ethogram, name, notes, said, place, reading)

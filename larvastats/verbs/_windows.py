@@ -10,13 +10,12 @@ import pandas as pd
 
 from larvastats import compute
 from larvastats.errors import UsageError
-from larvastats.inference import pvalues, tables, window_tables
-from larvastats.inference.layout import Counted, vial_note
-from larvastats.inference.multiplicity import adjust
+from larvastats.inference.design.setting import Setting
 from larvastats.inference.options import Options
-from larvastats.inference.outcome import LineTask
-from larvastats.inference.setting import Setting
-from larvastats.inference.windows import (
+from larvastats.inference.screen import tables, window_tables
+from larvastats.inference.screen.layout import Counted, vial_note
+from larvastats.inference.screen.outcome import LineTask
+from larvastats.inference.screen.windows import (
     FamilyOutcome,
     FamilyTask,
     analyse_family,
@@ -24,6 +23,8 @@ from larvastats.inference.windows import (
     family_batches,
     lay_out_family,
 )
+from larvastats.inference.significance import pvalues
+from larvastats.inference.significance.multiplicity import adjust
 from larvastats.results import (
     SCREEN_COLUMNS,
     TRANSITION_COLUMNS,

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from larvastats import compute
 from larvastats.errors import DataError
-from larvastats.inference import calibration as cal
-from larvastats.inference import resampling
-from larvastats.inference.features import count_units
-from larvastats.inference.layout import Counted, count, dimensions
+from larvastats.inference.calibration import pseudo_lines as cal
+from larvastats.inference.design.setting import find_controls, larvae_as_units, make_setting
 from larvastats.inference.options import NO_VIAL, Options
-from larvastats.inference.setting import find_controls, larvae_as_units, make_setting
+from larvastats.inference.profiles.features import count_units
+from larvastats.inference.relabelling import resampling
+from larvastats.inference.screen.layout import Counted, count, dimensions
 from larvastats.results import CalibrationResult
 from larvastats.verbs._open import open_source
 

@@ -10,13 +10,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from larvastats.errors import DataError, UsageError
-from larvastats.inference import cells, linetest, pvalues, resampling, tables
-from larvastats.inference.design import Design
-from larvastats.inference.layout import Counted, count, lay_out, vial_note
+from larvastats.inference.design.blocks import Design
+from larvastats.inference.design.setting import find_controls, find_genotype, make_setting
+from larvastats.inference.lines import cells, linetest
 from larvastats.inference.options import EVER, NO_VIAL, Options, name_list, statistic_text
-from larvastats.inference.outcome import LineOutcome, analyse_line, cell_p
-from larvastats.inference.prepare import paired_profiles
-from larvastats.inference.setting import find_controls, find_genotype, make_setting
+from larvastats.inference.profiles.prepare import paired_profiles
+from larvastats.inference.relabelling import resampling
+from larvastats.inference.screen import tables
+from larvastats.inference.screen.layout import Counted, count, lay_out, vial_note
+from larvastats.inference.screen.outcome import LineOutcome, analyse_line, cell_p
+from larvastats.inference.significance import pvalues
 from larvastats.results import TRANSITION_COLUMNS, HTest
 from larvastats.verbs._open import Source, open_source
 

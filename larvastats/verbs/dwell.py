@@ -8,7 +8,9 @@ from typing import Any
 import pandas as pd
 
 from larvastats.errors import DataError, UsageError
-from larvastats.inference.dwelltables import (
+from larvastats.inference.design.replicates import replicates
+from larvastats.inference.design.setting import Setting, find_controls, find_genotype, make_setting
+from larvastats.inference.dwell.tables import (
     FIT_COLUMNS,
     Question,
     describe,
@@ -17,9 +19,7 @@ from larvastats.inference.dwelltables import (
     units_of,
 )
 from larvastats.inference.options import name_list
-from larvastats.inference.plans import Budget
-from larvastats.inference.replicates import replicates
-from larvastats.inference.setting import Setting, find_controls, find_genotype, make_setting
+from larvastats.inference.relabelling.plans import Budget
 from larvastats.markov.dwell import LOST_RULES, dwell_times
 from larvastats.protocol import Window, default_window
 from larvastats.protocol import windows as parse_windows

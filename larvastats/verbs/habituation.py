@@ -5,26 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from larvastats.errors import DataError, UsageError
+from larvastats.inference.design.setting import Setting, make_setting
 from larvastats.inference.habituation import rows
 from larvastats.inference.habituation.curves import make_curves
 from larvastats.inference.habituation.measured import (
     Measured,
     choose_pairs,
-    choose_response,
     extent,
     few_dates,
     late_peak,
     nothing,
+    rows_of,
     study_all,
 )
-from larvastats.inference.habituation.plan import make_plan
-from larvastats.inference.habituation.response import Response
+from larvastats.inference.habituation.plan import Plan, make_plan
+from larvastats.inference.habituation.response import MEASURES, ActionResponse, BinnedResponse
+from larvastats.inference.habituation.response import Response as Measurable
 from larvastats.inference.habituation.study import LEAST_DATES, Choices
 from larvastats.inference.options import CORRECTION_TEXT
-from larvastats.inference.setting import make_setting
 from larvastats.results.habituation import HabituationResult
 from larvastats.verbs._open import Source, open_source
+from larvastats.verbs._response import Response, measure_feature, open_response
 
 NULL_TEXT = {
     "wild": "wild bootstrap of assay curves under a common tau",
@@ -40,7 +44,7 @@ INTERVAL_TEXT = {
 def habituation(
     source: Any = None,
     *,
-    action: str | Response = "run",
+    response: str | BinnedResponse = "run",
     protocol: str | None = None,
     control: str | None = None,
     genotypes: str | Sequence[str] | None = None,
@@ -72,10 +76,12 @@ def habituation(
     ----------
     source : Ethogram, DataFrame or path, optional
         The built-in example when left out.
-    action : str or Response
-        An action of the source: the response is the share of larvae in it. Or any feature per assay
-        and bin, as a :class:`~larvastats.inference.habituation.response.BinnedResponse` with one
-        row per assay of the source.
+    response : str or BinnedResponse
+        An action of the source (``run`` or ``p(run)``): the share of larvae in it; or a feature of
+        its frames, such as ``length``, as in :func:`~larvastats.verbs.timecourse.timecourse`: its
+        mean over them. Or anything measured elsewhere, as a
+        :class:`~larvastats.inference.habituation.response.BinnedResponse` with one row per assay
+        of the source.
     protocol, gap, **load
         As in :func:`~larvastats.verbs.screen.screen`.
     control : str, optional
@@ -93,7 +99,8 @@ def habituation(
     bin : float, optional
         Width in s; by default a 30th of a long stimulus, a tenth of a pulse.
     measure : {'time', 'ever'}
-        Share of the time spent in the action, or of larvae that do it at any moment of the bin.
+        Of an action: share of the time spent in it, or of larvae that do it at any moment of the
+        bin.
     block : {'date', 'none'}
         ``date``: line x date is the replicate of tau where there are five dates at least.
     gate : float
@@ -119,19 +126,19 @@ def habituation(
     Raises
     ------
     UsageError
-        No stimulus, no such action, arguments that make no sense.
+        No stimulus, no such action or feature, arguments that make no sense.
     DataError
         The recordings end before the stimulus; nothing can be said about any genotype.
     """
     choices = Choices(gate, interval, resamples, seed)
     _check(null, correction, alpha)
-    opened = open_source(source, progress=progress, **load)
+    opened, what = _open(source, response, measure, progress, load)
     setting = make_setting(opened.ethogram, protocol=protocol, gap=gap, block=block)
-    response = choose_response(action, measure, opened.ethogram, setting)
     plan = make_plan(
         setting.protocol, extent(setting), kind=kind, stimulus=stimulus, window=window, width=bin
     )
-    curves = make_curves(response, plan)
+    measurable, label = _measurable(response, what, measure, opened, setting, plan)
+    curves = make_curves(measurable, plan)
     measured = Measured(setting, plan, curves, curves.usable)
     pairs, notes = choose_pairs(setting, control, genotypes)
     notes += [*late_peak(measured), *few_dates(measured)]
@@ -146,12 +153,51 @@ def habituation(
         units=rows.unit_table(measured, outcomes),
         pulses=rows.pulse_table(outcomes),
         alpha=alpha,
-        design=_design(opened, measured, choices, measure) | text
+        design=_design(opened, measured, choices, measure) | text | label
         | {"correction_text": CORRECTION_TEXT[correction]},
         seed=seed,
         provenance=dict(opened.provenance),
         notes=(*opened.notes, *setting.notes, *notes),
     )  # fmt: skip
+
+
+def _open(
+    source: Any, response: str | BinnedResponse, measure: str, progress: bool, load: dict[str, Any]
+) -> tuple[Source, Response | None]:
+    """Open the source for an action or a feature; None for what was measured elsewhere."""
+    if not isinstance(response, str):
+        return open_source(source, progress=progress, **load), None
+    opened, what = open_response(source, response, progress=progress, **load)
+    if measure not in MEASURES:
+        raise UsageError(f"measure must be {' or '.join(MEASURES)}, but is {measure!r}.")
+    if measure != "time" and not what.is_action:
+        raise UsageError(
+            f"measure {measure!r} is about actions, which a larva does or does not; leave it out "
+            f"for the feature {what.name!r}."
+        )
+    return opened, what
+
+
+def _measurable(
+    response: str | BinnedResponse, what: Response | None, measure: str, opened: Source,
+    setting: Setting, plan: Plan,
+) -> tuple[Measurable, dict[str, str]]:  # fmt: skip
+    """Return what has a mean and a weight per assay over the bins, and how to call it."""
+    if what is None or not isinstance(response, str):
+        assert not isinstance(response, str)
+        return rows_of(response, opened.ethogram, setting), {"label": response.name}
+    if what.is_action:
+        return ActionResponse(setting.ethogram, what.name, measure), {"label": what.name}
+    ends = [plan.start, plan.stop, *([] if plan.before is None else [np.array(plan.before)])]
+    bins = measure_feature(opened, setting, what, np.unique(np.concatenate(ends)))
+    if not bins.n.any():
+        raise DataError(
+            f"no larva has a value of {what.name} during the stimulus or before it; name another "
+            "feature."
+        )
+    mean = np.where(bins.n > 0, bins.mean, 0.0)
+    label = {"label": what.title, "response_unit": bins.unit}
+    return BinnedResponse(what.name, mean, bins.n, bins.edges), label
 
 
 def _check(null: str, correction: str, alpha: float) -> None:

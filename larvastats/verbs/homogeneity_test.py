@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from larvastats.divergence import hellinger_rows
 from larvastats.errors import DataError, UsageError
-from larvastats.inference import homogeneity as test
-from larvastats.inference import resampling
+from larvastats.inference.design.setting import Setting, find_genotype, make_setting
 from larvastats.inference.options import name_list
-from larvastats.inference.setting import Setting, find_genotype, make_setting
+from larvastats.inference.order import homogeneity as test
+from larvastats.inference.relabelling import resampling
 from larvastats.markov.counts import TransitionCounts, count_transitions
 from larvastats.markov.transitions import probabilities
 from larvastats.protocol import Window
@@ -46,8 +46,8 @@ def homogeneity_test(
 
     Every assay is its own control: the test asks whether windows depart from their assay's chain in
     the same direction on every plate. Plates, vials and dates may differ as they like. See
-    :mod:`larvastats.inference.homogeneity` for the statistic and for when labels of windows may be
-    exchanged.
+    :mod:`larvastats.inference.order.homogeneity` for the statistic and for when labels of windows
+    may be exchanged.
 
     Parameters
     ----------

@@ -10,8 +10,8 @@ import pandas as pd
 
 from larvastats.errors import UsageError
 from larvastats.ethogram import Ethogram
-from larvastats.inference.design import make_design, p_floor
-from larvastats.inference.setting import find_controls, make_setting
+from larvastats.inference.design.blocks import make_design, p_floor
+from larvastats.inference.design.setting import find_controls, make_setting
 from larvastats.io.store import is_store, store_rows
 from larvastats.io.store_index import OK
 from larvastats.protocol import canonical_protocol, parse_protocol
@@ -117,12 +117,14 @@ def _dates(ethogram: Ethogram) -> pd.DataFrame:
 
 
 def _totals(ethogram: Ethogram) -> dict[str, Any]:
+    n = len(ethogram.assays)
     return {
-        "n_assays": len(ethogram.assays),
+        "n_assays": n,
         "n_larvae": len(ethogram.larvae),
         "n_bouts": ethogram.n_bouts,
         "hours": float(np.sum(ethogram.t_stop - ethogram.t_start)) / 3600,
         "states": list(ethogram.states),
+        "n_unlabelled": int((np.bincount(ethogram.assay_index, minlength=n) == 0).sum()),
     }
 
 
@@ -136,8 +138,8 @@ def _shapes(source: Any, ethogram: Ethogram) -> dict[str, Any]:
     tracked = [row for row in good if row["n_frames"] is not None]
     return {
         "n_failed": len({row["source"] for row in rows if row["status"] != OK}),
-        "n_unlabelled": sum(not row["states"] for row in good),
         "n_frames": sum(row["n_frames"] for row in tracked),
         "n_bad_frames": sum(row["n_bad_frames"] for row in tracked),
+        "n_dropped_frames": sum(row["n_dropped_frames"] or 0 for row in tracked),
         "features": sorted({name for row in good for name in row["features"] or ()}),
     }

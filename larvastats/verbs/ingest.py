@@ -5,6 +5,7 @@ from __future__ import annotations
 from larvastats.io.files import AnyPath
 from larvastats.io.ingest import IngestReport
 from larvastats.io.ingest import ingest as ingest_files
+from larvastats.shape.kinematics import SMOOTH
 
 
 def ingest(
@@ -17,6 +18,8 @@ def ingest(
     fps: float | None = None,
     px_per_mm: float | None = None,
     keep: str = "features",
+    filter: str = "default",
+    smooth: float = SMOOTH,
     exclude: AnyPath | None = None,
     jobs: int = 1,
     progress: bool = False,
@@ -38,8 +41,17 @@ def ingest(
         As :func:`larvastats.io.source.load`. Recordings that are in the store and were read with
         other options are read again.
     keep : {'features', 'bouts', 'midline', 'contour'}
-        What to keep of a recording: bouts alone; also the tracker's series, such as speed and
-        length; also midlines; also outlines, by far the largest.
+        What to keep of a recording: bouts alone; also series, those of the tracker and those of
+        :mod:`larvastats.shape.kinematics`, such as speed and length; also midlines; also outlines,
+        by far the largest.
+    filter : str
+        Which frames are bad: ``default``, or what differs from it, such as
+        ``threshold=0.002,share=0.1`` (see :class:`larvastats.shape.quality.Filter`). Verdicts
+        become series too, and kinematics leave out frames that are bad or in a sequence that is
+        dropped; bouts stay as they are. ``none``: no frame is judged, and outlines, which take most
+        of the time, are read only where they are to be kept.
+    smooth : float
+        Seconds of the window from which velocities are taken; 0: from neighbouring frames.
     exclude : path, optional
         List of assays, as :func:`larvastats.io.source.load` takes it; assays of `source` on it
         leave the store.
@@ -62,5 +74,6 @@ def ingest(
     """
     return ingest_files(
         source, store, format=format, labels=labels, min_bout=min_bout, fps=fps,
-        px_per_mm=px_per_mm, keep=keep, exclude=exclude, jobs=jobs, progress=progress,
+        px_per_mm=px_per_mm, keep=keep, filter=filter, smooth=smooth, exclude=exclude, jobs=jobs,
+        progress=progress,
     )  # fmt: skip

@@ -10,9 +10,10 @@ import pandas as pd
 from scipy import stats
 
 from larvastats.errors import DataError, UsageError
-from larvastats.inference import ordertest, resampling
-from larvastats.inference.replicates import replicates
-from larvastats.inference.setting import Setting, find_genotype, make_setting
+from larvastats.inference.design.replicates import replicates
+from larvastats.inference.design.setting import Setting, find_genotype, make_setting
+from larvastats.inference.order import shuffles
+from larvastats.inference.relabelling import resampling
 from larvastats.markov.sequences import (
     Sequences,
     adjusted_residuals,
@@ -92,18 +93,18 @@ def order_test(
             "the chain cannot be seen; choose a longer window."
         )
     rng = resampling.seeded(seed, name, chosen.name, "order")
-    found = ordertest.shuffle_runs(runs, resamples, runs.assay, len(rows), rng)
-    test = ordertest.order_statistics(found, alpha)
+    found = shuffles.shuffle_runs(runs, resamples, runs.assay, len(rows), rng)
+    test = shuffles.order_statistics(found, alpha)
     if np.isnan(test.p_value):
         raise DataError(
             f"{name} has {int(found.n.sum())} triples of actions in window {chosen.describe()}, "
             "and none of them could vary and is expected "
-            f"{ordertest.MIN_EXPECTED:g} times or more: too few to test the order of the chain."
+            f"{shuffles.MIN_EXPECTED:g} times or more: too few to test the order of the chain."
         )
     who = replicates(np.arange(len(rows)), None if setting.dates is None else setting.dates[rows])
-    back = ordertest.recurrence(found, who.of(runs.assay), who.n)
+    back = shuffles.recurrence(found, who.of(runs.assay), who.n)
     larvae = _larvae(setting, rows, runs, found)
-    triples = ordertest.pooled_triples(runs)
+    triples = shuffles.pooled_triples(runs)
     statistic, df = order_chi_square(triples)
     design = {
         "data_name": opened.name,
@@ -155,7 +156,7 @@ def _window(setting: Setting, spec: str | None) -> Window:
     return chosen[0]
 
 
-def _table(states: tuple[str, ...], test: ordertest.OrderTest, triples: np.ndarray) -> pd.DataFrame:
+def _table(states: tuple[str, ...], test: shuffles.OrderTest, triples: np.ndarray) -> pd.DataFrame:
     """One row per triple that occurs or is expected, surest first."""
     k = len(states)
     a, b, c = (side.ravel() for side in np.indices((k, k, k)))
@@ -181,7 +182,7 @@ def _ratio(observed: np.ndarray, expected: np.ndarray) -> np.ndarray:
 
 
 def _larvae(
-    setting: Setting, rows: np.ndarray, runs: Sequences, found: ordertest.Shuffled
+    setting: Setting, rows: np.ndarray, runs: Sequences, found: shuffles.Shuffled
 ) -> pd.DataFrame:
     """One row per larva; runs of a larva add up."""
     larva, code = np.unique(runs.larva, return_inverse=True)

@@ -15,18 +15,24 @@ from statsmodels.stats.proportion import proportion_confint
 
 from larvastats import compute
 from larvastats.errors import DataError, UsageError
-from larvastats.inference import linetest, resampling
-from larvastats.inference.calibration import Controls, Template
-from larvastats.inference.components import Components, draw_plates, estimate, with_effect
-from larvastats.inference.design import make_design
-from larvastats.inference.layout import count
-from larvastats.inference.linetest import LineData
-from larvastats.inference.nulls import test_lines
+from larvastats.inference.calibration.components import (
+    Components,
+    draw_plates,
+    estimate,
+    with_effect,
+)
+from larvastats.inference.calibration.pseudo_lines import Controls, Template
+from larvastats.inference.design.blocks import make_design
+from larvastats.inference.design.setting import find_controls, make_setting
+from larvastats.inference.lines import linetest
+from larvastats.inference.lines.linetest import LineData
+from larvastats.inference.lines.nulls import test_lines
 from larvastats.inference.options import EVER, Options
-from larvastats.inference.plans import Budget
-from larvastats.inference.prepare import profiles
-from larvastats.inference.pvalues import choose_null
-from larvastats.inference.setting import find_controls, make_setting
+from larvastats.inference.profiles.prepare import profiles
+from larvastats.inference.relabelling import resampling
+from larvastats.inference.relabelling.plans import Budget
+from larvastats.inference.screen.layout import count
+from larvastats.inference.significance.pvalues import choose_null
 from larvastats.markov.transitions import possible_cells
 from larvastats.results.power import PowerResult
 from larvastats.verbs._open import open_source

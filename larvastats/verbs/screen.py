@@ -10,9 +10,7 @@ import pandas as pd
 
 from larvastats import compute
 from larvastats.errors import DataError
-from larvastats.inference import pvalues, tables
-from larvastats.inference.layout import Counted, count, lay_out, vial_note
-from larvastats.inference.multiplicity import adjust
+from larvastats.inference.design.setting import check_states, find_controls, make_setting
 from larvastats.inference.options import (
     CORRECTION_TEXT,
     NO_VIAL,
@@ -20,10 +18,19 @@ from larvastats.inference.options import (
     name_list,
     statistic_text,
 )
-from larvastats.inference.outcome import LineOutcome, LineTask, analyse_batch, batches, cell_p
-from larvastats.inference.plans import MEMORY
-from larvastats.inference.setting import check_states, find_controls, make_setting
-from larvastats.inference.windows import is_family
+from larvastats.inference.relabelling.plans import MEMORY
+from larvastats.inference.screen import tables
+from larvastats.inference.screen.layout import Counted, count, lay_out, vial_note
+from larvastats.inference.screen.outcome import (
+    LineOutcome,
+    LineTask,
+    analyse_batch,
+    batches,
+    cell_p,
+)
+from larvastats.inference.screen.windows import is_family
+from larvastats.inference.significance import pvalues
+from larvastats.inference.significance.multiplicity import adjust
 from larvastats.results import SCREEN_COLUMNS, TRANSITION_COLUMNS, ScreenResult
 from larvastats.verbs._open import Source, open_source
 from larvastats.verbs._windows import screen_windows
@@ -72,7 +79,8 @@ def screen(
         control line.
     statistic : {'welch', 'hellinger', 'js', 'kl', 'g', 'occupancy', 'dwell', 'combined'}
         What ranks the lines; all but ``g`` are studentised, see
-        :mod:`larvastats.inference.linetest` and :mod:`larvastats.inference.features`.
+        :mod:`larvastats.inference.lines.linetest` and
+        :mod:`larvastats.inference.profiles.features`.
     transitions : {'jump', 'frame', 'ever', 'ever-action'}
         How to count, see :func:`larvastats.markov.counts.count_transitions`; ``ever``: larvae that
         make a transition at least once; ``ever-action``: larvae that do an action at least once
@@ -104,7 +112,8 @@ def screen(
         Relabellings where there are too many to enumerate.
     correction : {'bh', 'by', 'bonferroni', 'maxt', 'none'}
         ``maxt``: step-down over the lines' own relabellings
-        (:func:`larvastats.inference.multiplicity.step_down`); `null` is then ``relabel``.
+        (:func:`larvastats.inference.significance.multiplicity.step_down`); `null` is then
+        ``relabel``.
     alpha : float
     sesoi : float, optional
         Smallest effect size of interest, as a Hellinger distance: `note` says which lines' interval

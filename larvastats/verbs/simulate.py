@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,15 @@ from larvastats.simulate.design import (
     ScreenDesign,
     line_names,
 )
-from larvastats.simulate.effects import default_effects, read_effects
-from larvastats.simulate.screen import simulate_ethogram
+from larvastats.simulate.effects import BODY_KINDS, Effect, default_effects, read_effects
+from larvastats.simulate.faults import read_faults
+from larvastats.simulate.recording import Camera, check_size
+from larvastats.simulate.screen import check_seed, simulate_ethogram
 from larvastats.simulate.states import ScreenModel, screen_model
+from larvastats.simulate.truth import Truth
 from larvastats.simulate.write import FORMATS, check_target, write_screen
+from larvastats.simulate.write_shapes import Film, camera_settings, shapes_of
+from larvastats.vocabulary import closest
 
 
 def simulate(
@@ -35,6 +41,12 @@ def simulate(
     date_sd: float = 0.2,
     plate_sd: float = 0.25,
     vial_sd: float = 0.1,
+    shapes: str | None = None,
+    fps: float | None = None,
+    contour_points: int | None = None,
+    faults: str | Sequence[str] | Mapping[str, float] | None = None,
+    px_per_mm: float | None = None,
+    jobs: int = 1,
     progress: bool = False,
 ) -> Path:
     """Simulate a screen and write it to a directory, with the truth beside it.
@@ -60,8 +72,11 @@ def simulate(
         ``[[effect]]`` tables, see :mod:`larvastats.simulate.effects`. By default a built-in set
         for the kind of stimulus, in which about half of the lines are null; an empty iterable
         makes every line null.
-    format : {'tidy', 'trx'}
-        ``bouts.parquet``, or a database directory of trx.mat files with frames every 0.1 s.
+    format : {'tidy', 'frames', 'trx', 'choreography', 'fimtrack'}
+        ``bouts.parquet``; ``frames.parquet``, a tidy table of frames every 0.1 s; or a database
+        directory: of trx.mat files, of ``.spine`` and ``.outline`` with labels beside them, or of
+        FIMTrack's tables. Frames also have length (mm), speed (mm/s) and head angle (rad), those
+        of the bodies where there are shapes, see :mod:`larvastats.simulate.series` otherwise.
     seed : int
         From 0 on; the same seed gives the same recordings.
     dates : int
@@ -71,13 +86,28 @@ def simulate(
     date_sd, plate_sd, vial_sd : float
         Standard deviations of the random effects on the log odds of the transitions; half of
         them act on log dwell times. A vial is a line on a date.
+    shapes : {'none', 'midline', 'contour'}, optional
+        Whether larvae have bodies that move, see :mod:`larvastats.simulate.motion`. By default
+        ``none`` for trx.mat, whose frames then hold actions alone, and ``contour`` for the other
+        two. What larvae do is the same with and without.
+    fps : float, optional
+        Frames per second of the shapes, 10 by default.
+    contour_points : int, optional
+        Vertices of an outline, 60 by default.
+    faults : mapping of str to float, or texts ``name=rate``, optional
+        What the tracker does wrong, see :data:`larvastats.simulate.faults.FAULTS`; ``realistic``
+        for the usual rates. The truth of every frame is in ``truth_frames.h5``.
+    px_per_mm : float, optional
+        Pixels per mm of FIMTrack's tables, 10 by default.
+    jobs : int
+        Processes that write shapes; the files are the same for any number.
     progress : bool
         Whether to draw progress bars on stderr.
 
     Returns
     -------
     pathlib.Path
-        The directory: ``bouts.parquet`` or the database, and ``truth.json``.
+        The directory: ``bouts.parquet``, ``frames.parquet`` or the database, and ``truth.json``.
 
     Raises
     ------
@@ -86,10 +116,10 @@ def simulate(
     DataError
         The directory cannot be written; what was there stays.
     """
-    if format not in FORMATS:
-        raise UsageError(f"format must be one of {', '.join(FORMATS)}, but is {format!r}.")
+    film = _film(format, shapes, fps, contour_points, faults, px_per_mm)
     target = Path(directory)
     check_target(target)
+    check_seed(seed)
     model = screen_model(protocol)
     names = _names(lines, model)
     design = ScreenDesign(
@@ -106,9 +136,48 @@ def simulate(
         ),
         spread=RandomEffects(date=date_sd, vial=vial_sd, plate=plate_sd),
     )
-    ethogram, truth = simulate_ethogram(design, seed, progress=progress)
-    write_screen(ethogram, truth, target, format, progress)
+    if film is None:
+        if format == "tidy" and effects is not None:
+            _check_seen(design.effects)
+        ethogram, truth = simulate_ethogram(design, seed, progress=progress)
+        write_screen(ethogram, truth, target, format, progress)
+    else:
+        check_size(design, film.camera.fps)
+        write_screen(None, Truth(design, seed), target, format, progress, film=film, jobs=jobs)
     return target
+
+
+def _check_seen(effects: Sequence[Effect]) -> None:
+    """Refuse effects that no file would show."""
+    hidden = [effect for effect in effects if effect.kind in BODY_KINDS]
+    if hidden:
+        raise UsageError(
+            f"An effect of kind {hidden[0].kind!r} (line {hidden[0].line!r}) shows in "
+            "frames alone, but bouts are written; choose another format (--format frames, trx, "
+            "choreography, fimtrack)."
+        )
+
+
+def _film(
+    format: str, shapes: str | None, fps: float | None, contour_points: int | None,
+    faults: str | Sequence[str] | Mapping[str, float] | None, px_per_mm: float | None,
+) -> Film | None:  # fmt: skip
+    """Check how shapes are written; None where there are none."""
+    if format not in FORMATS:
+        raise UsageError(
+            f"format must be one of {', '.join(FORMATS)}, but is {format!r}"
+            f"{closest(str(format), FORMATS) or '.'}"
+        )
+    kind = shapes_of(format, shapes)
+    if kind == "none":
+        names = ("fps", "contour_points", "faults", "px_per_mm")
+        camera_settings(list(zip(names, (fps, contour_points, faults, px_per_mm), strict=True)))
+        return None
+    n_points = 60 if contour_points is None else contour_points
+    camera = Camera(10.0 if fps is None else fps, n_points, read_faults(faults))
+    if kind == "midline":
+        camera = replace(camera, contour_points=0)
+    return Film(format, camera, 10.0 if px_per_mm is None else px_per_mm)
 
 
 def _names(lines: int | Sequence[str], model: ScreenModel) -> tuple[str, ...]:

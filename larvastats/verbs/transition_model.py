@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from larvastats.errors import DataError, UsageError
-from larvastats.inference import course_layout, course_tables
-from larvastats.inference.courses import COURSE, LEVEL, CourseTest, Origin, test_course
-from larvastats.inference.layout import extent
+from larvastats.inference.design.setting import Setting, find_genotype, make_setting
 from larvastats.inference.options import NULLS
-from larvastats.inference.plans import Budget
-from larvastats.inference.setting import Setting, find_genotype, make_setting
+from larvastats.inference.relabelling.plans import Budget
+from larvastats.inference.screen.layout import extent
+from larvastats.inference.transitions import layout, tables
+from larvastats.inference.transitions.courses import COURSE, LEVEL, CourseTest, Origin, test_course
 from larvastats.markov.courses import coefficient_table, predict_origin
 from larvastats.markov.formula import TIME, read_formula
 from larvastats.markov.smooth import (
@@ -111,7 +111,7 @@ def transition_model(
     opened = open_source(source, progress=progress, **load)
     setting = make_setting(opened.ethogram, protocol=protocol, gap=gap, block=block)
     setting = _select(setting, genotypes)
-    right, variables = read_formula(formula, course_layout.known_variables(setting))
+    right, variables = read_formula(formula, layout.known_variables(setting))
     chosen = windows(setting.protocol, window, extent=extent(setting))
     if len(chosen) != 1:
         raise UsageError(f"window {window!r} names {len(chosen)} windows; a model takes one.")
@@ -122,27 +122,27 @@ def transition_model(
             f"window {chosen[0].describe()} holds no transition; the recordings run from {low:g} "
             f"to {high:g} s: choose a window within them."
         )
-    names = course_layout.levels(setting, control)
-    origins, left_out = course_layout.origins(setting, jumps, right, variables, formula, names)
+    names = layout.levels(setting, control)
+    origins, left_out = layout.origins(setting, jumps, right, variables, formula, names)
     states = setting.ethogram.states
-    cluster, stratum = course_layout.clusters(setting, variables, names)
+    cluster, stratum = layout.clusters(setting, variables, names)
     fits = [
         fit_origin(o.jumps, o.patterns, o.design, cluster, stratum, (o.name, states), prior)
         for o in origins
     ]
-    grid = course_layout.default_grid(setting, jumps, variables, names)
+    grid = layout.default_grid(setting, jumps, variables, names)
     tests: list[tuple[str, CourseTest]] = []
     if "genotype" in variables:
         tests = _tests(setting, origins, names, prior, Budget(resamples, seed))
-    tested = course_tables.test_table(tests, names[0], null, alpha)
+    tested = tables.test_table(tests, names[0], null, alpha)
     table = pd.concat([coefficient_table(f, level) for f in fits], ignore_index=True)
     notes = (
         *opened.notes,
         *setting.notes,
         *left_out,
-        *course_tables.fit_notes(fits, names),
-        *course_tables.empty_notes(table),
-        *course_layout.replicate_notes(setting, names, stratum),
+        *tables.fit_notes(fits, names),
+        *tables.empty_notes(table),
+        *layout.replicate_notes(setting, names, stratum),
     )
     design = {
         "formula": formula,
@@ -153,13 +153,13 @@ def transition_model(
         "level": level,
         "null": sorted(set(tested["null"].dropna())),
         "aliased": sorted({name for f in fits for name in f.design.aliased}),
-        **course_tables.sizes(fits, jumps, stratum, names),
+        **tables.sizes(fits, jumps, stratum, names),
     }
     return TransitionModel(
         table=table,
         tests=tested,
         predictions=_predictions(fits, grid, level),
-        units=course_tables.unit_table(setting, origins, fits),
+        units=tables.unit_table(setting, origins, fits),
         fits=tuple(fits),
         states=states,
         alpha=alpha,
@@ -184,7 +184,7 @@ def _said(
         "control": names[0],
         "transitions": "jump",
         "replicate": "line x date" if setting.dates is not None else "assay",
-        "typical": course_layout.typical(setting, variables),
+        "typical": layout.typical(setting, variables),
     }
 
 

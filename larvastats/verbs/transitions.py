@@ -11,8 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from larvastats.errors import DataError, UsageError
-from larvastats.inference import bands, resampling
-from larvastats.inference.setting import Setting, find_genotype, make_setting
+from larvastats.inference.design.setting import Setting, find_genotype, make_setting
+from larvastats.inference.relabelling import resampling
+from larvastats.inference.transitions import bands
 from larvastats.markov.counts import TransitionCounts, count_transitions
 from larvastats.markov.transitions import probabilities
 from larvastats.protocol import Protocol, Window

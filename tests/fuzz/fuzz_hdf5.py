@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 from fuzz_bytes import havoc, name, pick
 
-from larvastats.io.vertebrae import VERTEBRAE
+from larvastats.shape.vertebrae import VERTEBRAE
 
 Rng = np.random.Generator
 Group = Any  # of h5py, which has no types

@@ -24,13 +24,13 @@ def puffs(tmp_path_factory) -> Path:
 def test_help_names_the_options(cli):
     run = cli("habituation", "--help")
     assert run.code == 0
-    for word in ("--action", "--kind", "--stimulus", "--window", "Berne", "Examples"):
+    for word in ("--response", "--kind", "--stimulus", "--window", "Berne", "Examples"):
         assert word in run.out
 
 
 def test_a_screen_of_lines(cli, puffs, tmp_path):
     out = tmp_path / "out"
-    run = cli("habituation", puffs, "--action", "hunch", "--window", "46:75", "--out", out,
+    run = cli("habituation", puffs, "--response", "hunch", "--window", "46:75", "--out", out,
               "--resamples", 199)  # fmt: skip
     assert run.code == 0, run.err
     assert "Recovery of hunch during a long stimulus" in run.out and "46–75 s" in run.out
@@ -42,11 +42,24 @@ def test_a_screen_of_lines(cli, puffs, tmp_path):
 
 
 def test_json_alone(cli, puffs):
-    run = cli("habituation", puffs, "--action", "hunch", "--kind", "pulses", "--json",
+    run = cli("habituation", puffs, "--response", "hunch", "--kind", "pulses", "--json",
               "--resamples", 99, "--genotypes", "plain")  # fmt: skip
     assert run.code == 0, run.err
     assert run.json["command"] == "habituation" and run.json["design"]["kind"] == "pulses"
     assert [row["line"] for row in run.json["tidy"]] == ["plain", "FCF_attP2_1500062"]
+
+
+def test_length_by_one_command(cli, tmp_path):
+    from larvastats.verbs.simulate import simulate
+
+    place, out = tmp_path / "puffs", tmp_path / "out"
+    simulate(place, protocol="airpuff", lines=1, assays_per_line=3, dates=1, larvae=10,
+             control_assays_per_date=3, format="trx")  # fmt: skip
+    run = cli("habituation", place, "--response", "length", "--out", out, "--resamples", 99)
+    assert run.code == 0, run.err
+    assert "Recovery of larva length" in run.out and "tau.png" in run.out
+    table = pd.read_csv(out / "habituation.csv")
+    assert table["initial"].between(3, 5).all() and set(table["response"]) == {"length"}
 
 
 def test_the_built_in_example(cli):
@@ -58,7 +71,7 @@ def test_the_built_in_example(cli):
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (("--action", "jump"), 2, "no action 'jump'"),
+        (("--response", "jump"), 2, "no action or feature 'jump'"),
         (("--stimulus", 99), 2, "no stimulus 99; this protocol has 11"),
         (("--kind", "pulses", "--stimulus", 1), 2, "needs a train of 4 pulses"),
         (("--window", "190:300"), 1, "the recordings run from 0 to"),
@@ -68,7 +81,9 @@ def test_the_built_in_example(cli):
     ],
 )
 def test_refusals(cli, puffs, words, code, said):
-    run = cli("habituation", puffs, *(() if "--action" in words else ("--action", "run")), *words)
+    run = cli(
+        "habituation", puffs, *(() if "--response" in words else ("--response", "run")), *words
+    )
     assert run.code == code and said in run.error
 
 
@@ -80,5 +95,5 @@ def test_no_stimulus_and_no_larva_that_does_it(cli, bouts, tmp_path):
     calm = bouts.assign(state=bouts["state"].astype("str").replace("roll", "run"))
     calm = pd.concat([calm, calm.iloc[:1].assign(assay="x", state="roll", line="w")])
     calm.to_csv(path, index=False)
-    run = cli("habituation", path, "--action", "roll")
+    run = cli("habituation", path, "--response", "roll")
     assert run.code == 1 and "never does roll during the stimulus" in run.error

@@ -10,13 +10,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from larvastats.errors import DataError
+from larvastats.errors import DataError, UsageError
 from larvastats.io import choreography, larvatagger, trx
 from larvastats.io.contours import Contours
 from larvastats.io.paths import database_path, make_identity
+from larvastats.io.shape_series import VERDICTS
 from larvastats.io.source import load
 from larvastats.io.store import read_store, store_checksum, store_tracks
 from larvastats.io.tracks import Tracks
+from larvastats.shape.kinematics import UNITS
+from larvastats.shape.quality import Fault
 from larvastats.verbs.info import info
 from larvastats.verbs.ingest import ingest
 
@@ -30,7 +33,8 @@ def larvae(stamp: str, *, states=(), n=30, seed=0) -> Tracks:
     index = np.repeat([0, 1], n)
     start = rng.uniform(0, 50, (2 * n, 1, 2)).round(3)
     midline = start + np.linspace(0, 1, 11).round(3)[:, None]
-    outline = np.concatenate((midline[:, ::2], midline[:, ::-2] + 0.1), axis=1).round(3)
+    aside = [0.1, -0.1]
+    outline = np.concatenate((midline[:, ::2], midline[:, ::-2] + aside), axis=1).round(3)
     return Tracks.build(
         who, ("1", "2"), index, np.tile(np.arange(n) * 0.1, 2), midline=midline.round(3),
         contour=Contours.from_padded(outline), centroid=midline.mean(axis=1),
@@ -83,8 +87,7 @@ def test_what_is_kept(database: Path, tmp_path: Path, keep: str, kinds: str):
     failed = 1 if keep == "bouts" else 0  # the bare one has nothing else
     assert (report.n_ok, report.n_failed) == (3 - failed, failed)
     table = rows(store)
-    # of Choreography's recordings there are no series, only midlines and outlines
-    kept = {"bouts": 0, "features": 1, "midline": 3, "contour": 3}[keep]
+    kept = 0 if keep == "bouts" else 3
     assert table["tracks"].notna().sum() == kept
     assert table["n_frames"].notna().sum() == (0 if keep == "bouts" else 3)
     for one in store_tracks(store, shapes=("midline", "contour", "features")):
@@ -126,7 +129,9 @@ def test_an_assay_without_actions_is_there_but_not_in_a_screen(database: Path, t
     assert (totals["n_assays"], totals["n_unlabelled"]) == (3, 1)
     assert (totals["n_frames"], totals["n_bad_frames"]) == (180, 0)
     assert "larva_length_smooth_5" in totals["features"]
-    assert "180 frames with shapes, 0.0% bad" in repr(info(store))
+    assert "180 frames with shapes, 0.0% bad, 0.0% in sequences that are dropped" in repr(
+        info(store)
+    )
 
 
 def test_bad_frames_are_counted(tmp_path: Path):
@@ -138,7 +143,71 @@ def test_bad_frames_are_counted(tmp_path: Path):
     path = place(tmp_path / "db", bad, "trx.mat")
     trx.write(bad, path)
     ingest(tmp_path / "db", tmp_path / "store")
-    assert rows(tmp_path / "store")[["n_frames", "n_bad_frames"]].values.tolist() == [[60, 7]]
+    columns = ["n_frames", "n_bad_frames", "n_dropped_frames"]
+    assert rows(tmp_path / "store")[columns].values.tolist() == [[60, 7, 30]]
+    ingest(tmp_path / "db", tmp_path / "all", filter="share=0.5")
+    assert rows(tmp_path / "all")[columns].values.tolist() == [[60, 7, 0]]
+    ingest(tmp_path / "db", tmp_path / "none", filter="none")
+    assert rows(tmp_path / "none")[columns[:2]].values.tolist() == [[60, 7]]
+    assert rows(tmp_path / "none")["n_dropped_frames"].isna().all()
+
+
+def test_kinematics_and_verdicts_are_features_of_every_recording(database: Path, tmp_path: Path):
+    ingest(database, tmp_path / "store")
+    for one in store_tracks(tmp_path / "store"):
+        assert set(one.features) >= {*UNITS, *VERDICTS}
+        assert one.units["speed"] == "mm/s" and one.units["shape_fault"] == "1"
+        np.testing.assert_allclose(one.features["length"], np.sqrt(2), atol=1e-3)
+        assert not one.features["shape_dropped"].any()
+
+
+def test_a_filter_that_drops_much_is_told(database: Path, tmp_path: Path):
+    assert not any("the filter drops" in n for n in ingest(database, tmp_path / "a").notes)
+    for path in database.rglob("*.outline"):
+        path.unlink()
+    report = ingest(database, tmp_path / "b", filter="midline=0.0003")
+    told = [note for note in report.notes if "the filter drops 100% of the frames" in note]
+    assert len(told) >= 1 and "give another --filter" in told[0]
+
+
+def test_other_filters_and_windows_read_again(database: Path, tmp_path: Path):
+    store = tmp_path / "store"
+    ingest(database, store)
+    before = contents(store)
+    assert ingest(database, store, smooth=1.0).n_read == 3
+    assert contents(store) != before
+    assert ingest(database, store, filter="threshold=0.5").n_read == 3
+    assert ingest(database, store, filter="threshold=0.0008,share=0.2").n_read == 3
+    assert contents(store) == before  # the default, written out
+    with pytest.raises(UsageError, match="filter"):
+        ingest(database, store, filter="strict")
+    with pytest.raises(UsageError, match="--smooth must be 0 s or more"):
+        ingest(database, store, smooth=-1)
+
+
+def test_the_tracker_s_own_series_stay(tmp_path: Path):
+    one = larvae(STAMPS[0], states=("run", "cast"))
+    own = Tracks.build(one.identity, one.larvae, one.larva_index, one.t, midline=one.midline,
+                       features={"speed": np.full(60, 7.0)}, states=one.states,
+                       state=one.state)  # fmt: skip
+    path = place(tmp_path / "db", own, "trx.mat")
+    trx.write(own, path)
+    ingest(tmp_path / "db", tmp_path / "store")
+    (kept,) = store_tracks(tmp_path / "store")
+    assert (kept.features["speed"] == 7).all() and kept.units["speed"] == ""
+    assert "head_speed" in kept.features
+
+
+def test_outlines_alone_give_midlines(database: Path, tmp_path: Path):
+    for path in database.rglob("*20200131_103000/*.spine"):
+        path.unlink()
+    report = ingest(database, tmp_path / "store", keep="midline")
+    assert any("these were made of the outlines" in note for note in report.notes)
+    (one,) = store_tracks(
+        tmp_path / "store", lambda row: "103000" in row["assay"], ("midline", "features")
+    )
+    assert one.midline is not None and one.midline.shape == (60, 11, 2)
+    assert set(one.features) >= {*UNITS}
 
 
 def test_a_second_ingest_changes_nothing_and_a_new_file_beside_is_seen(
@@ -166,7 +235,7 @@ def test_another_keep_reads_again(database: Path, tmp_path: Path):
     assert store_checksum(store) != checksum
     assert ingest(database, store).n_read == 3
     assert store_checksum(store) == checksum
-    assert len(list((store / "tracks").iterdir())) == 1
+    assert len(list((store / "tracks").iterdir())) == 3
 
 
 def test_what_there_is_not_is_said(database: Path, tmp_path: Path):
@@ -221,7 +290,11 @@ def test_the_schleyer_group_s_dish(shared_data: Path, tmp_path: Path):
     (one,) = store_tracks(tmp_path / "store", shapes=("midline", "contour", "features"))
     assert one.n_frames == 31_062
     assert one.midline.shape == (31_062, 12, 2)
-    assert set(one.features) >= {"area", "width"}
+    assert set(one.features) >= {"area", "width", *UNITS, *VERDICTS}
+    touching = one.features["collision_flag"] == 2
+    assert touching[one.features["shape_fault"] >= Fault.CROSSING].all()
+    assert np.isnan(one.features["speed"][one.features["shape_dropped"] == 1]).all()
+    assert 0.8 < np.nanmedian(one.features["speed"]) < 1.5  # mm/s
     assert info(tmp_path / "store").totals["n_unlabelled"] == 1
 
 
@@ -230,6 +303,8 @@ def test_the_fimtrack_groups(shared_data: Path, tmp_path: Path):
     assert (report.n_ok, report.n_failed, report.n_larvae) == (4, 0, 20)
     total = sum(one.n_frames for one in store_tracks(tmp_path / "store"))
     assert total == 33_895
+    one = next(store_tracks(tmp_path / "store"))
+    assert one.units["speed"] == "px/s" and np.isnan(one.features["shape_high"]).all()
     assert load(tmp_path / "store").equals(load(shared_data / "fimtrack", fps=10), atol=0)
 
 

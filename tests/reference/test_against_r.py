@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from larvastats import Ethogram, predict, proportion_test, transition_model, transitions
-from larvastats.inference.multiplicity import adjust
+from larvastats.inference.significance.multiplicity import adjust
 from larvastats.printing import together
 
 HERE = Path(__file__).parent

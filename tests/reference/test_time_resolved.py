@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 from statsmodels.duration.survfunc import SurvfuncRight
 
-from larvastats.inference.homogeneity import chi_square, g_statistic
+from larvastats.inference.order.homogeneity import chi_square, g_statistic
 from larvastats.markov import lifetimes, survival
 from larvastats.markov.sequences import Sequences, count_triples, order_chi_square
 from larvastats.markov.transitions import probabilities

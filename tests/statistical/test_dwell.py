@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from larvastats.inference import dwellfit
-from larvastats.inference.replicates import replicates
+from larvastats.inference.design.replicates import replicates
+from larvastats.inference.dwell import fits
 from larvastats.markov.dwell import dwell_times
 from larvastats.markov.lifetimes import best, fit_lifetimes, group_bouts
 from larvastats.protocol import Window
@@ -120,7 +120,7 @@ def test_losing_rolls_biases_the_mean_between_its_bounds(study):
     rolls = bouts.take(bouts.state == 5)
     who = replicates(np.arange(len(data.assays)), None)
     means = {
-        rule: dwellfit.summary(dwellfit.tabulate(rolls.with_lost(rule), who), 2.5).mean
+        rule: fits.summary(fits.tabulate(rolls.with_lost(rule), who), 2.5).mean
         for rule in ("censored", "ended", "stayed")
     }
     truth = float(np.minimum(np.random.default_rng(0).gamma(3, 0.4, 200_000), 2.5).mean())

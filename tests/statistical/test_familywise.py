@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from larvastats.inference import nulls
-from larvastats.inference.design import make_design
-from larvastats.inference.linetest import LineData
-from larvastats.inference.multiplicity import adjust
-from larvastats.inference.plans import Budget
+from larvastats.inference.design.blocks import make_design
+from larvastats.inference.lines import nulls
+from larvastats.inference.lines.linetest import LineData
+from larvastats.inference.relabelling.plans import Budget
+from larvastats.inference.significance.multiplicity import adjust
 from larvastats.markov.transitions import possible_cells
 
 LINES, SCREENS, CELLS = 30, 120, 4

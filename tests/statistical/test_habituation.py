@@ -152,7 +152,7 @@ def test_the_simulated_air_puff_gives_its_time_constants_back():
         spread=RandomEffects(date=0, vial=0, plate=0.2, larva=0.3),
     )  # fmt: skip
     ethogram, _ = simulate_ethogram(design, 2)
-    table = habituation(ethogram, action="hunch", window="46:75").table.set_index("line")
+    table = habituation(ethogram, response="hunch", window="46:75").table.set_index("line")
     for line, truth in (("slow", slow), ("null", usual), (design.control, usual)):
         row = table.loc[line]
         assert row["direction"] == "habituation" and row["censored"] == ""

@@ -15,10 +15,10 @@ from scipy import stats
 
 from larvastats import predict, transition_model
 from larvastats.ethogram import Ethogram
-from larvastats.inference import course_layout
-from larvastats.inference.courses import COURSE, LEVEL, test_course
-from larvastats.inference.plans import Budget
-from larvastats.inference.setting import make_setting
+from larvastats.inference.design.setting import make_setting
+from larvastats.inference.relabelling.plans import Budget
+from larvastats.inference.transitions import layout
+from larvastats.inference.transitions.courses import COURSE, LEVEL, test_course
 from larvastats.markov.formula import read_formula
 from larvastats.markov.smooth import count_jumps
 from larvastats.protocol import Window
@@ -91,10 +91,10 @@ def simulate(rng, sizes, larvae=(10, 10), bouts=20, level=0.0, dates=1):
 def score_tests(ethogram, resamples=399):
     """Score tests of all origins together, without fitting the bands."""
     setting = make_setting(ethogram, protocol=None)
-    right, variables = read_formula(FORMULA, course_layout.known_variables(setting))
+    right, variables = read_formula(FORMULA, layout.known_variables(setting))
     jumps = count_jumps(ethogram, Window("whole", ((0, SPAN),)), 0.5)
-    names = course_layout.levels(setting, "control")
-    origins, _ = course_layout.origins(setting, jumps, right, variables, FORMULA, names)
+    names = layout.levels(setting, "control")
+    origins, _ = layout.origins(setting, jumps, right, variables, FORMULA, names)
     rows = setting.rows("line"), setting.rows("control")
     budget = Budget(resamples, 0, resamples)
     return [run_test(origins, rows, ("line", "control"), setting.dates, term, 1.0, budget)
@@ -121,6 +121,14 @@ def share(values, level=0.05):
 def at_most(values, level=0.05):
     """Whether so many rejections may happen at that level, 99 %."""
     return (np.array(values) <= level + 1e-12).sum() <= stats.binom.ppf(0.99, len(values), level)
+
+
+TOLERATED = 0.075
+"""Size that the tests may have at .05: a course is relabelled after its level has been fitted.
+
+In 700 experiments each, seed 4711, the designs below had .027 to .056 for the level, .033 to .071
+for the course (.071 with 4 plates against 8 of 6 to 30 larvae), .014 to .047 by F.
+"""
 
 
 def sizes_of(n, seed, *design, **more):
@@ -217,4 +225,5 @@ def test_levels_over_many_nulls(design, more):
     for (term, kind), p in found.items():
         if more.get("level") and term == LEVEL:
             continue
-        assert share(p) <= 0.085, (term, kind, share(p))
+        rejected = (np.array(p) <= 0.05 + 1e-12).sum()
+        assert rejected <= stats.binom.ppf(0.999, len(p), TOLERATED), (term, kind, share(p))

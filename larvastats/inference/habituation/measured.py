@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from larvastats import compute
 from larvastats.errors import DataError, UsageError
 from larvastats.ethogram import Ethogram
-from larvastats.inference.habituation.curves import Curves
-from larvastats.inference.habituation.plan import Plan
-from larvastats.inference.habituation.response import ActionResponse, Response
-from larvastats.inference.habituation.study import LEAST_DATES, Choices, Outcome, Task, study
-from larvastats.inference.options import name_list
-from larvastats.inference.setting import (
+from larvastats.inference.design.setting import (
     DEFAULT_CONTROL,
     Setting,
     find_controls,
     find_genotype,
 )
+from larvastats.inference.habituation.curves import Curves
+from larvastats.inference.habituation.plan import Plan
+from larvastats.inference.habituation.response import Response
+from larvastats.inference.habituation.study import LEAST_DATES, Choices, Outcome, Task, study
+from larvastats.inference.options import name_list
 
 LATE = 1.25
 """A response that grows by more than this factor after its first bin peaks late."""
@@ -89,19 +89,21 @@ class RowsOf:
         return mean[self.keep], weight[self.keep]
 
 
-def choose_response(
-    action: str | Response, measure: str, whole: Ethogram, setting: Setting
-) -> Response:
-    """Return the response of the assays of the protocol."""
-    if isinstance(action, str):
-        return ActionResponse(setting.ethogram, action, measure)
+def rows_of(response: Response, whole: Ethogram, setting: Setting) -> Response:
+    """Return the assays of the protocol of a response that was measured for a whole source.
+
+    Raises
+    ------
+    UsageError
+        It has more or fewer assays than the source.
+    """
     known, chosen = (e.assays["assay"] for e in (whole, setting.ethogram))
-    if action.n_assays != len(known):
+    if response.n_assays != len(known):
         raise UsageError(
-            f"the response {action.name!r} has {action.n_assays} assays, but the source has "
+            f"the response {response.name!r} has {response.n_assays} assays, but the source has "
             f"{len(known)}; give one row per assay, in the order of the source."
         )
-    return RowsOf(action, np.flatnonzero(known.isin(chosen).to_numpy(bool)))
+    return RowsOf(response, np.flatnonzero(known.isin(chosen).to_numpy(bool)))
 
 
 def extent(setting: Setting) -> tuple[float, float]:
@@ -213,5 +215,5 @@ def nothing(response: str, outcomes: Mapping[str, Outcome]) -> str:
         parts.append(f"{', '.join(names[:3])}{more}: {reason}")
     return (
         f"nothing can be said about the habituation of {response!r}; {'; '.join(parts)}; choose "
-        "another action, stimulus or protocol, or record more assays."
+        "another response, stimulus or protocol, or record more assays."
     )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from larvastats.errors import DataError, UsageError
 from larvastats.ethogram import Ethogram
+from larvastats.markov.occupancy import time_in_bins
 
 Array = NDArray[np.float64]
 
@@ -166,25 +167,3 @@ class BinnedResponse:
 
 def _ratio(part: Array, whole: Array) -> Array:
     return np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole > 0)
-
-
-def time_in_bins(
-    start: Array, stop: Array, group: NDArray[np.integer], n_groups: int, edges: Array
-) -> Array:
-    """Sum the overlaps of intervals with contiguous bins, shape (group, bin).
-
-    Each interval adds the time from its start to the last edge and takes back the time from its
-    end: two counts, however many bins it covers.
-    """
-    n_bins = len(edges) - 1
-    out = np.zeros(n_groups * n_bins)
-    whole = np.zeros((n_groups, n_bins + 1))
-    for sign, t in ((1.0, start), (-1.0, stop)):
-        t = np.clip(t, edges[0], edges[-1])
-        k = np.minimum(np.searchsorted(edges, t, side="right") - 1, n_bins - 1)
-        cell = group * n_bins + k
-        out += sign * np.bincount(cell, weights=edges[k + 1] - t, minlength=len(out))
-        begun = np.bincount(cell, minlength=len(out)).reshape(n_groups, n_bins)
-        whole[:, 1:] += sign * begun
-    later = np.cumsum(whole[:, :-1], axis=1) * np.diff(edges)
-    return np.asarray(out.reshape(n_groups, n_bins) + later, dtype=np.float64)

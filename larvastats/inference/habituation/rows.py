@@ -12,12 +12,13 @@ from larvastats.inference.habituation import table as tables
 from larvastats.inference.habituation.gate import contrasts
 from larvastats.inference.habituation.measured import Measured
 from larvastats.inference.habituation.study import Outcome
-from larvastats.inference.multiplicity import adjust
-from larvastats.inference.pvalues import choose_null
+from larvastats.inference.significance.multiplicity import adjust
+from larvastats.inference.significance.pvalues import choose_null
 from larvastats.results.habituation import HABITUATION_COLUMNS
 
 NULLS = {"wild": "relabel", "F": "F", "auto": "auto"}
-"""Where p-values come from, as :func:`~larvastats.inference.pvalues.choose_null` calls it."""
+"""Where p-values come from, in the words of
+:func:`~larvastats.inference.significance.pvalues.choose_null`."""
 
 
 def result_table(

@@ -16,7 +16,7 @@ from larvastats.inference.habituation.fit import Fit, Grid, fit_curve, make_grid
 from larvastats.inference.habituation.gate import Gate, contrasts, gate
 from larvastats.inference.habituation.pulses import PulseLevel, compare_ratios, pulse_levels
 from larvastats.inference.habituation.scores import Scores, scores
-from larvastats.inference.resampling import seeded
+from larvastats.inference.relabelling.resampling import seeded
 
 Array = NDArray[np.float64]
 

@@ -277,4 +277,4 @@ def test_a_store_is_made_only_where_nothing_is(tmp_path):
     (tmp_path / "cut").mkdir()
     (tmp_path / "cut" / ".abc.part").write_text("")  # a kill right at the start
     make_store(tmp_path / "cut")
-    assert json.loads((tmp_path / "cut" / "store.json").read_text())["version"] == 3
+    assert json.loads((tmp_path / "cut" / "store.json").read_text())["version"] == 4

@@ -73,6 +73,34 @@ def test_windows_are_steps_over_their_times(pictures):
     assert sorted(a.get_xdata()[0] for a in marks) == [30.0, 45.0]
 
 
+def test_short_windows_are_points_side_by_side(pictures):
+    times = {"before": [[0.0, 30.0]], "during_1": [[30.0, 30.5]], "after": [[75.0, 90.0]]}
+    result = windowed(pictures, times)
+    first = panels(plot_window_courses(result))[0]
+    points = [a for a in first.lines if a.get_marker() == "o" and len(a.get_xdata())]
+    rows = result.table[(result.table["from"] == "run") & (result.table["window"] == "during_1")]
+    known = rows["p"].dropna().to_numpy()
+    assert all(np.isclose(known, a.get_ydata()[0]).any() for a in points)
+    x = sorted(float(a.get_xdata()[0]) for a in points)
+    assert len(points) > 1 and len(set(x)) == len(x) and np.ptp(x) < 5
+    assert np.mean(x) == pytest.approx(30.25, abs=1)
+
+
+def test_many_stimuli_are_bars_that_hide_no_curve(pictures):
+    result = windowed(pictures)
+    many = [[float(t), t + 2.0] for t in range(30, 80, 10)]
+    design = dict(result.design) | {"stimulus_intervals": many}
+    figure = plot_window_courses(dataclasses.replace(result, design=design))
+    first = panels(figure)[0]
+    assert not [a for a in first.lines if len(a.get_xdata()) == 2]
+    (bars,) = [c for c in first.collections if len(c.get_paths()) == 5]
+    extents = [path.get_extents() for path in bars.get_paths()]
+    assert [(e.x0, e.x1) for e in extents] == [tuple(m) for m in many]
+    assert all(e.y0 > 0.95 for e in extents)
+    (legend,) = figure.legends
+    assert "stimulus on" in [text.get_text() for text in legend.get_texts()]
+
+
 def test_windows_that_overlap_are_joined_at_their_middles(pictures):
     times = {"0:10": [[0.0, 10.0]], "5:15": [[5.0, 15.0]], "10:20": [[10.0, 20.0]]}
     figure = plot_window_courses(windowed(pictures, times))

@@ -37,7 +37,7 @@ def test_dicts_and_effects_are_read_alike():
         ({"line": "Z"}, r"effect 1 has the unknown line 'Z'; expected one of A, B"),
         ({"line": "FCF"}, r"names the control 'FCF'"),
         ({"line": None}, r"has no 'line'"),
-        ({"kind": "speed"}, r"unknown kind 'speed'; expected one of transition, dwell"),
+        ({"kind": "sped"}, r"unknown kind 'sped'; expected one of transition, dwell"),
         ({"from": "fly"}, r"unknown from 'fly'; expected one of run, cast"),
         ({"to": "fly"}, r"unknown to 'fly'"),
         ({"to": None}, r"has no 'to'"),

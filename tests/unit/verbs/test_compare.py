@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from larvastats import DataError, Ethogram, HTest, UsageError, compare, screen
-from larvastats.inference.prepare import paired_profiles
+from larvastats.inference.profiles.prepare import paired_profiles
 from larvastats.markov.counts import count_transitions
 from larvastats.protocol import parse_protocol, windows
 from larvastats.results import TRANSITION_COLUMNS

@@ -64,7 +64,7 @@ def table():
 
 @pytest.fixture(scope="module")
 def result(table):
-    return habituation(table, action="roll", resamples=199)
+    return habituation(table, response="roll", resamples=199)
 
 
 @pytest.fixture(scope="module")
@@ -111,32 +111,32 @@ def test_no_number_where_nothing_habituates(rows):
 
 def test_return_in_words(rows):
     assert rows.loc["fast", "returned"].startswith(("after", "no: levels off with"))
-    words = habituation(table_of({"a": (0.05, 0.7, 0.4, 3.0)}), action="roll").table["returned"]
+    words = habituation(table_of({"a": (0.05, 0.7, 0.4, 3.0)}), response="roll").table["returned"]
     assert words.iloc[0].startswith("no: levels off with 5") and "% recovered" in words.iloc[0]
-    back = habituation(table_of({"a": (0.05, 0.7, 0.05, 3.0)}), action="roll").table.iloc[0]
+    back = habituation(table_of({"a": (0.05, 0.7, 0.05, 3.0)}), response="roll").table.iloc[0]
     assert back["returned"] == f"after {back['return_time']:.3g} s"
     assert back["return_time"] == pytest.approx(3.0 * np.log(10), rel=0.5)
 
 
 def test_a_time_constant_beyond_the_stimulus_is_a_bound(table):
-    slow = habituation(table_of({"a": (0.05, 0.9, 0.05, 90.0)}), action="roll").table.iloc[0]
+    slow = habituation(table_of({"a": (0.05, 0.9, 0.05, 90.0)}), response="roll").table.iloc[0]
     assert slow["gate_p"] < 0.05 and slow["censored"] == "above"
     assert np.isnan(slow["tau"]) and slow["tau_text"] == "> 30 s" and np.isinf(slow["tau_high"])
     assert slow["tau_low"] <= 30 and slow["levels"] == "measured"
     assert slow["returned"].startswith("not within 30 s")
-    quick = habituation(table_of({"a": (0.05, 0.95, 0.3, 0.2)}), action="roll", bin=2.0).table
+    quick = habituation(table_of({"a": (0.05, 0.95, 0.3, 0.2)}), response="roll", bin=2.0).table
     assert quick["censored"].iloc[0] == "below" and quick["tau_text"].iloc[0] == "< 2 s"
 
 
 def test_pulses_and_berne():
     lines = {"a": (0.02, 0.8, 0.2, 1.5), "b": (0.02, 0.4, 0.4, 1.5)}
     data = table_of(lines, TRAIN, seconds=90)
-    by_pulse = habituation(data, action="roll", kind="pulses").table.set_index("line")
+    by_pulse = habituation(data, response="roll", kind="pulses").table.set_index("line")
     assert by_pulse.loc["a", "unit"] == "pulses"
     assert by_pulse.loc["a", "tau_low"] < 1.5 < by_pulse.loc["a", "tau_high"]
     assert np.isnan(by_pulse.loc["b", "tau"])
     # within these pulses nothing declines: Berne's desensitisation is not made up
-    berne = habituation(data, action="roll", kind="berne")
+    berne = habituation(data, response="roll", kind="berne")
     assert berne.table["tau"].isna().all() or (berne.table["gate_p"] <= 0.05).any()
     assert len(berne.curves) == 2 * 6 * 10
 
@@ -150,7 +150,7 @@ def test_resensitisation_in_the_table():
         draw(p, 25, np.random.default_rng(k)).assign(assay=f"a{k}", line="a") for k in range(5)
     ]
     data = pd.concat(parts).assign(protocol="v_500_20s3x10s10s#n#n#n")
-    result = habituation(data, action="roll", kind="berne")
+    result = habituation(data, response="roll", kind="berne")
     row = result.table.iloc[0]
     assert row["tau_low"] < 5 < row["tau_high"]
     truth = -10 / np.log(1 - 0.5 / 0.8)
@@ -167,28 +167,84 @@ def test_features_are_responses_too(table, rows):
 
     share, weight = ActionResponse(ethogram, "roll").over(edges[:-1], edges[1:])
     speed = BinnedResponse("speed", 1.2 - share, weight, edges)
-    found = habituation(ethogram, action=speed, resamples=199).table.set_index("line")
+    found = habituation(ethogram, response=speed, resamples=199).table.set_index("line")
     assert found.loc["fast", "response"] == "speed"
     assert found.loc["fast", "tau"] == pytest.approx(rows.loc["fast", "tau"], rel=0.2)
     assert found.loc["fast", "initial"] == pytest.approx(1.2 - rows.loc["fast", "initial"], abs=0.1)
     assert found.loc["fast", "p_value"] < 0.02
     with pytest.raises(UsageError, match=r"'speed' has 3 assays, but the source has 25"):
         few = BinnedResponse("speed", share[:3], weight[:3], edges)
-        habituation(ethogram, action=few)
+        habituation(ethogram, response=few)
+
+
+def shortening(lines, end=50.0):
+    """Frames of larvae that shorten by 0.4 mm at 20 s and stretch again, each line at its pace."""
+    rng = np.random.default_rng(6)
+    t = np.arange(0, end, 0.25)
+    parts = []
+    for line, tau in lines.items():
+        for plate in range(6):
+            size, pace = rng.normal(4, 0.1), tau * np.exp(rng.normal(0, 0.05))
+            for larva in range(8):
+                length = size + rng.normal(0, 0.3) + rng.normal(0, 0.03, len(t))
+                length -= np.where(t >= 20, 0.4 * np.exp(-(t - 20) / pace), 0.0)
+                parts.append(pd.DataFrame({"assay": f"{line}{plate}", "line": line, "t": t,
+                                           "larva": str(larva), "length": length}))  # fmt: skip
+    return pd.concat(parts, ignore_index=True).assign(
+        state="run", protocol="r_LED100_20s1x30s0s#n#n#n"
+    )
+
+
+def test_a_feature_of_the_frames_is_a_response(tmp_path):
+    data = shortening({"C": 4.0, "same": 4.0, "slow": 12.0})
+    result = habituation(data, response="length", control="C", resamples=199)
+    rows = result.table.set_index("line")
+    assert rows.loc["C", "tau"] == pytest.approx(4, rel=0.15)
+    assert rows.loc["slow", "tau_low"] < 12 < rows.loc["slow", "tau_high"]
+    assert rows.loc["slow", "q_value"] <= 0.05 < rows.loc["same", "q_value"]
+    assert rows.loc["C", "baseline"] == pytest.approx(4, abs=0.2)
+    assert rows.loc["C", "response"] == "length" and (rows["direction"] == "habituation").all()
+    assert result.design["response_unit"] == "mm"
+    text = repr(result)
+    assert "Recovery of larva length" in text and "mean of larva length over frames, mm" in text
+    figure = result.plot()
+    assert figure.axes[0].get_ylabel() == "larva length (mm)"
+    frames = tmp_path / "frames.csv"
+    data.to_csv(frames, index=False)
+    again = habituation(frames, response="length", control="C", resamples=199).table
+    pd.testing.assert_frame_equal(again, result.table, rtol=1e-6)
+
+
+def test_what_is_no_response_of_frames_is_a_sentence():
+    data = shortening({"C": 4.0}).query("assay < 'C2'")
+    for change, options, error, words in [
+        ({}, {"response": "lenght"}, UsageError, r"no action or feature 'lenght' \(did you mean"),
+        ({}, {"measure": "ever"}, UsageError, "measure 'ever' is about actions"),
+        ({"length": np.nan}, {}, DataError, "no larva has a value of length"),
+        ({"length": 4.0}, {}, DataError, "the response is constant"),
+    ]:
+        with pytest.raises(error, match=words) as caught:
+            habituation(data.assign(**change), **({"response": "length"} | options))
+        assert "\n" not in str(caught.value)
+
+
+def test_measures_of_actions_are_checked(table):
+    with pytest.raises(UsageError, match="measure must be time or ever, but is 'often'"):
+        habituation(table, response="roll", measure="often")
 
 
 # -- how it is asked -------------------------------------------------------------------------------
 
 
 def test_same_seed_same_result_for_any_number_of_processes(table, result):
-    again = habituation(table, action="roll", resamples=199, jobs=2)
+    again = habituation(table, response="roll", resamples=199, jobs=2)
     pd.testing.assert_frame_equal(again.table, result.table)
-    boot = habituation(table, action="roll", resamples=199, interval="bootstrap-t", seed=4)
+    boot = habituation(table, response="roll", resamples=199, interval="bootstrap-t", seed=4)
     assert not boot.table["tau_high"].equals(result.table["tau_high"])
 
 
 def test_a_line_alone_gives_what_it_gives_among_others(table, result):
-    alone = habituation(table, action="roll", genotypes="fast", resamples=199)
+    alone = habituation(table, response="roll", genotypes="fast", resamples=199)
     assert list(alone.table["line"]) == ["fast", CONTROL]
     columns = ["tau", "tau_low", "tau_high", "gate_p", "p_wild", "p_approx", "area"]
     whole = result.table.set_index("line").loc[["fast", CONTROL], columns]
@@ -198,25 +254,25 @@ def test_a_line_alone_gives_what_it_gives_among_others(table, result):
 def test_larvae_in_other_words(table):
     """Renaming larvae, and the order of rows, changes nothing."""
     shuffled = table.sample(frac=1, random_state=3).assign(larva=lambda t: "x" + t["larva"])
-    a = habituation(table, action="roll", genotypes="fast", resamples=99).table
-    b = habituation(shuffled, action="roll", genotypes="fast", resamples=99).table
+    a = habituation(table, response="roll", genotypes="fast", resamples=99).table
+    b = habituation(shuffled, response="roll", genotypes="fast", resamples=99).table
     pd.testing.assert_frame_equal(a, b)
 
 
 def test_dates_become_replicates(table):
-    few = habituation(table_of(LINES, dates=3), action="roll", resamples=99)
+    few = habituation(table_of(LINES, dates=3), response="roll", resamples=99)
     assert any("fewer than 5 dates" in note for note in few.notes)
-    many = habituation(table_of(LINES, dates=5), action="roll", resamples=99)
+    many = habituation(table_of(LINES, dates=5), response="roll", resamples=99)
     assert not any("dates" in note for note in many.notes)
     assert "5 dates" in many.design["unit_text"] and (many.table["n_dates"] == 5).all()
 
 
 def test_without_a_control_nothing_is_compared(table):
     own = table[table["line"].isin(["fast", "same"])]
-    result = habituation(own, action="roll", resamples=99)
+    result = habituation(own, response="roll", resamples=99)
     assert result.table["p_value"].isna().all()
     assert any("--control" in note for note in result.notes)
-    named = habituation(own, action="roll", control="same", resamples=99)
+    named = habituation(own, response="roll", control="same", resamples=99)
     assert named.table["p_value"].notna().sum() == 1
 
 
@@ -293,7 +349,7 @@ def test_files(result, tmp_path):
     [
         ({"protocol": "n#n#n#n"}, {}, UsageError, "no stimulus with times"),
         ({"protocol": "r_LED100_20s1x300s0s#n#n#n"}, {}, DataError, "run from 0 to 60 s"),
-        ({}, {"action": "jump"}, UsageError, "no action 'jump'"),
+        ({}, {"response": "jump"}, UsageError, "no action or feature 'jump'"),
         ({}, {"null": "t"}, UsageError, "null must be one of wild, F, auto"),
         ({}, {"alpha": 0}, UsageError, "alpha must lie between"),
         ({}, {"correction": "holm"}, UsageError, "correction must be one of"),
@@ -304,7 +360,7 @@ def test_files(result, tmp_path):
 )
 def test_refusals(table, change, options, error, words):
     with pytest.raises(error, match=words):
-        habituation(table.assign(**change), **({"action": "roll"} | options))
+        habituation(table.assign(**change), **({"response": "roll"} | options))
 
 
 @pytest.mark.parametrize(
@@ -319,12 +375,12 @@ def test_refusals(table, change, options, error, words):
 def test_nothing_to_say_is_a_sentence(table, pick, words):
     action = "run" if words == "constant" else "roll"
     with pytest.raises(DataError, match=words):
-        habituation(pick(table), action=action)
+        habituation(pick(table), response=action)
 
 
 def test_one_genotype_that_never_does_it_is_a_note(table):
     calm = table["line"].eq("same") & table["state"].eq("roll")
-    result = habituation(table.assign(state=table["state"].mask(calm, "run")), action="roll",
+    result = habituation(table.assign(state=table["state"].mask(calm, "run")), response="roll",
                          resamples=99)  # fmt: skip
     row = result.table.set_index("line").loc["same"]
     assert "never does roll during the stimulus" in row["note"]
@@ -334,7 +390,7 @@ def test_one_genotype_that_never_does_it_is_a_note(table):
 
 def test_assays_that_end_early_are_left_out_and_counted(table):
     early = table["assay"].eq("fast_0") & (table["t_start"] > 28)
-    table = habituation(table[~early], action="roll", resamples=99).table
+    table = habituation(table[~early], response="roll", resamples=99).table
     row = table.set_index("line").loc["fast"]
     assert row["n_assays"] == 4 and "1 assay not tracked through the stimulus" in row["note"]
 
@@ -342,5 +398,5 @@ def test_assays_that_end_early_are_left_out_and_counted(table):
 def test_a_late_peak_is_pointed_out():
     data = table_of({"a": (0.05, 0.7, 0.1, 6.0)})
     moved = data.assign(protocol="r_LED100_17s1x33s0s#n#n#n")
-    notes = habituation(moved, action="roll").notes
+    notes = habituation(moved, response="roll").notes
     assert any("largest" in note and "--window" in note for note in notes)

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from larvastats import UsageError, screen
-from larvastats.inference import nulls
-from larvastats.inference.design import make_design
-from larvastats.inference.engine import DatedGeometry
-from larvastats.inference.linetest import LineData
+from larvastats.inference.design.blocks import make_design
+from larvastats.inference.lines import nulls
+from larvastats.inference.lines.engine import DatedGeometry
+from larvastats.inference.lines.linetest import LineData
 from larvastats.inference.options import Options
-from larvastats.inference.plans import Budget, date_members, dated_plan
+from larvastats.inference.relabelling.plans import Budget, date_members, dated_plan
 from larvastats.markov.transitions import possible_cells
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from larvastats import DataError, Ethogram, UsageError, screen
-from larvastats.inference.multiplicity import adjust
+from larvastats.inference.significance.multiplicity import adjust
 from larvastats.results import SCREEN_COLUMNS, TRANSITION_COLUMNS
 
 CONTROL = "FCF_attP2_1500062"

@@ -76,7 +76,10 @@ def test_lines_may_be_named(tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"format": "mp4"}, "format must be one of tidy, trx, but is 'mp4'"),
+        (
+            {"format": "mp4"},
+            "format must be one of tidy, frames, trx, choreography, fimtrack, but is 'mp4'",
+        ),
         ({"protocol": "paired"}, "Protocol 'paired' cannot be simulated"),
         ({"lines": 0}, "lines must be a whole number of at least 1, but is 0"),
         ({"larvae": 0}, "larvae must be a whole number of at least 1, but is 0"),

@@ -8,11 +8,7 @@ import pytest
 from larvastats import DataError, UsageError, parse_protocol
 from larvastats.inference.habituation.curves import make_curves
 from larvastats.inference.habituation.plan import make_plan
-from larvastats.inference.habituation.response import (
-    ActionResponse,
-    BinnedResponse,
-    time_in_bins,
-)
+from larvastats.inference.habituation.response import ActionResponse, BinnedResponse
 
 LONG = parse_protocol("r_LED100_30s1x30s0s#n#n#n")
 TWO = parse_protocol("r_LED100_30s2x15s30s#n#n#n")
@@ -47,17 +43,6 @@ def test_larvae_that_ever_do_it(ethogram):
 def test_nothing_tracked_is_nan(ethogram):
     mean, weight = ActionResponse(ethogram, "run").over(np.array([13.0]), np.array([14.0]))
     assert np.isnan(mean[1, 0]) and weight[1, 0] == 0 and mean[0, 0] == 1
-
-
-def test_time_in_bins_against_a_plain_loop():
-    rng = np.random.default_rng(0)
-    start = rng.uniform(-2, 12, 200)
-    stop = start + rng.exponential(2, 200)
-    group, edges = rng.integers(0, 4, 200), np.array([0.0, 0.5, 3.0, 3.2, 10.0])
-    plain = np.zeros((4, 4))
-    for a, b, g in zip(start, stop, group, strict=True):
-        plain[g] += np.clip(np.minimum(b, edges[1:]) - np.maximum(a, edges[:-1]), 0, None)
-    np.testing.assert_allclose(time_in_bins(start, stop, group, 4, edges), plain, atol=1e-9)
 
 
 def test_binned_features_count_by_overlap():

@@ -1,0 +1,1 @@
+"""Mean curves over time and numbers per assay: bands, tests, tables, mixed models."""

@@ -1,0 +1,1 @@
+"""How long bouts last: curves and distributions, tests, tables."""

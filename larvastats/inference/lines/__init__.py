@@ -1,0 +1,1 @@
+"""Tests of lines against their control: statistics, null distributions, cells."""

@@ -1,0 +1,1 @@
+"""What each statistic looks at: profiles of assays, made of counts."""

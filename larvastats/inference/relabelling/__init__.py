@@ -1,0 +1,1 @@
+"""Which assays could have been whose: enumerated or sampled relabellings, sign flips."""

@@ -1,0 +1,1 @@
+"""All lines of a source: tasks laid out, outcomes, windows, tables."""

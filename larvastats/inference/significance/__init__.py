@@ -1,0 +1,1 @@
+"""From a statistic to p-values, and from many p-values to one screen."""

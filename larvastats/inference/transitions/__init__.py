@@ -1,0 +1,1 @@
+"""Transition probabilities over time: bands, smooth courses and their tests."""

@@ -1,0 +1,1 @@
+"""Contours, midlines, their quality and their movement; functions of arrays, no files."""
