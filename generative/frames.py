@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from larvastats.errors import DataError
-from larvastats.io.vertebrae import SPINE_POINTS, VERTEBRAE, five_vertebrae
+from larvastats.shape.vertebrae import SPINE_POINTS, VERTEBRAE, five_vertebrae
 
 POINTS = (SPINE_POINTS, len(VERTEBRAE))
 """Numbers of midline points that frames are made of."""
@@ -63,7 +63,7 @@ def reduce_points(midline: NDArray[np.floating], points: int) -> NDArray[np.floa
     """Return midlines of any number of points as 11 points, or as five vertebrae.
 
     Midlines of 11 points are taken as they are; five vertebrae are the means of points that
-    :func:`larvastats.io.vertebrae.five_vertebrae` takes; from other numbers of points, new ones
+    :func:`larvastats.shape.vertebrae.five_vertebrae` takes; from other numbers of points, new ones
     are placed evenly along the line.
 
     Parameters

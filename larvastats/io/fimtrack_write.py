@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from larvastats.errors import DataError, UsageError
 from larvastats.io.files import AnyPath, replacing
 from larvastats.io.tracks import Tracks
-from larvastats.io.vertebrae import five_vertebrae
+from larvastats.shape.vertebrae import five_vertebrae
 
 Array = NDArray[np.float64]
 
