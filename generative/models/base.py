@@ -196,6 +196,9 @@ class Model(nn.Module):
         """Return free-running reconstructions from the posterior's mean, shape of ``batch.x``."""
         return self.decode(self.encode(batch).mean, batch.conditions, batch.x.shape[1])
 
+    def begin(self, batch: Batch) -> None:
+        """Choose where to start from training sequences; by default the weights stay as drawn."""
+
     def noise_shape(self, batch: int, frames: int) -> tuple[int, ...]:
         """Shape of the noise that :meth:`terms` takes."""
         return (batch, self.latent)

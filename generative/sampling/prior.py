@@ -1,0 +1,191 @@
+"""What latents are drawn from: the aggregate posterior of every condition, fitted.
+
+The posteriors of a trained model do not fill N(0, I), and the decoder has only seen where they
+are. Drawing from a density fitted to them afterwards mends samples at no cost to the training
+(Ghosh et al. 2020, From Variational to Deterministic Autoencoders, arXiv:1903.12436, section 4).
+
+The density is a Gaussian mixture with full covariances, by scikit-learn, one per condition that
+has enough sequences. Latents are whitened by their covariance over all conditions first: what
+scikit-learn adds to the diagonal then shrinks every component towards the common covariance. The
+number of components is the one with the best likelihood of sequences left out.
+
+A condition with few sequences takes the density of the wider one: (action, genotype, stimulus),
+(action, genotype), (action), all.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from larvastats.errors import DataError, UsageError
+
+Array = NDArray[np.float64]
+Key = tuple[int, int, int]
+"""Action, genotype, stimulus; -1 for any."""
+
+COMPONENTS = (1, 2, 4, 8)
+"""Numbers of components that are tried."""
+
+FEWEST = 60
+"""Sequences that a condition needs for a density of its own."""
+
+PER_COMPONENT = 60
+"""Sequences that every component must have on average."""
+
+SHRINKAGE = 0.05
+"""Share of the common covariance added to every component's."""
+
+LEFT_OUT = 0.2
+MOST_FITTED = 6000
+KINDS = ("mixture", "gaussian", "standard")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Density:
+    """A Gaussian mixture of whitened latents.
+
+    Attributes
+    ----------
+    weight : ndarray, shape (component,)
+    mean : ndarray, shape (component, Z)
+    root : ndarray, shape (component, Z, Z)
+        Lower Cholesky factors of the covariances.
+    """
+
+    weight: Array
+    mean: Array
+    root: Array
+
+    def draw(self, n: int, temperature: float, rng: np.random.Generator) -> Array:
+        """Draw, shape (n, Z); `temperature` scales the deviations within a component."""
+        component = rng.choice(len(self.weight), size=n, p=self.weight)
+        noise = rng.standard_normal((n, self.mean.shape[1])) * temperature
+        return self.mean[component] + np.einsum("nij,nj->ni", self.root[component], noise)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FittedPrior:
+    """Densities by condition.
+
+    Attributes
+    ----------
+    center : ndarray, shape (Z,)
+    unwhiten : ndarray, shape (Z, Z)
+        Latents are ``center + unwhiten @ whitened``.
+    densities : mapping of Key to Density
+    """
+
+    center: Array
+    unwhiten: Array
+    densities: Mapping[Key, Density]
+
+    def key_for(self, action: int, genotype: int, stimulus: int) -> Key:
+        """Return the narrowest condition with a density."""
+        for key in ((action, genotype, stimulus), (action, genotype, -1), (action, -1, -1)):
+            if key in self.densities:
+                return key
+        return (-1, -1, -1)
+
+    def draw(
+        self, conditions: NDArray[np.integer], temperature: float, rng: np.random.Generator
+    ) -> NDArray[np.float32]:
+        """Draw latents for conditions of shape (n, 3); shape (n, Z)."""
+        out = np.empty((len(conditions), len(self.center)))
+        cells, cell = np.unique(conditions, axis=0, return_inverse=True)
+        for number, condition in enumerate(cells):
+            own = np.flatnonzero(cell.ravel() == number)
+            density = self.densities[self.key_for(*(int(c) for c in condition))]
+            out[own] = density.draw(len(own), temperature, rng)
+        return (self.center + out @ self.unwhiten.T).astype(np.float32)
+
+
+def fit_prior(
+    z: NDArray[np.floating], conditions: NDArray[np.integer], *, kind: str = "mixture",
+    seed: int = 0,
+) -> FittedPrior:  # fmt: skip
+    """Fit a prior to latents drawn from the posteriors of training sequences.
+
+    Parameters
+    ----------
+    z : ndarray, shape (n, Z)
+    conditions : ndarray of int, shape (n, 3)
+        Action, genotype, stimulus.
+    kind : {'mixture', 'gaussian', 'standard'}
+        ``gaussian`` has one component everywhere, ``standard`` is N(0, I), for comparison.
+    seed : int
+
+    Raises
+    ------
+    UsageError
+        No such kind.
+    DataError
+        Fewer sequences than a density needs.
+    """
+    if kind not in KINDS:
+        raise UsageError(f"The prior must be one of {', '.join(KINDS)}, but is {kind!r}.")
+    z = np.asarray(z, np.float64)
+    n, width = z.shape
+    if kind == "standard":
+        whole = Density(np.ones(1), np.zeros((1, width)), np.eye(width)[None])
+        return FittedPrior(np.zeros(width), np.eye(width), {(-1, -1, -1): whole})
+    if n < FEWEST:
+        raise DataError(
+            f"expected at least {FEWEST} training sequences to fit a prior to, but there are {n}; "
+            "draw more."
+        )
+    center, unwhiten = z.mean(axis=0), _root(np.cov(z, rowvar=False) + 1e-9 * np.eye(width))
+    white = np.linalg.solve(unwhiten, (z - center).T).T
+    most = 1 if kind == "gaussian" else max(COMPONENTS)
+    densities: dict[Key, Density] = {}
+    for number, key in enumerate(_keys(np.asarray(conditions))):
+        own = np.all([(c == k) | (k == -1) for c, k in zip(conditions.T, key, strict=True)], axis=0)
+        rng = np.random.default_rng([seed, 7, number])
+        if own.sum() >= FEWEST:
+            densities[key] = _fit(white[own], most, rng)
+    return FittedPrior(center, unwhiten, densities)
+
+
+def _keys(conditions: NDArray[np.integer]) -> list[Key]:
+    """All conditions that occur, and the wider ones."""
+    keys: dict[Key, None] = {(-1, -1, -1): None}
+    for action, genotype, stimulus in np.unique(conditions, axis=0).tolist():
+        keys |= dict.fromkeys(((action, -1, -1), (action, genotype, -1),
+                               (action, genotype, stimulus)))  # fmt: skip
+    return list(keys)
+
+
+def _root(covariance: Array) -> Array:
+    return np.linalg.cholesky(covariance)
+
+
+def _fit(white: Array, most: int, rng: np.random.Generator) -> Density:
+    """Fit mixtures of several numbers of components, and keep the best."""
+    white = white[rng.permutation(len(white))[:MOST_FITTED]]
+    held = max(1, int(LEFT_OUT * len(white)))
+    tried = [k for k in COMPONENTS if k <= most and k * PER_COMPONENT <= len(white) - held]
+    seed = int(rng.integers(1 << 31))
+    best = 1
+    if len(tried) > 1:
+        scores = [_mixture(white[held:], k, seed).score(white[:held]) for k in tried]
+        best = tried[int(np.argmax(scores))]
+    model = _mixture(white, best, seed)
+    return Density(model.weights_ / model.weights_.sum(), model.means_,
+                   np.stack([_root(c) for c in model.covariances_]))  # fmt: skip
+
+
+def _mixture(white: Array, components: int, seed: int):  # type: ignore[no-untyped-def]
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.mixture import GaussianMixture
+
+    model = GaussianMixture(components, reg_covar=SHRINKAGE, max_iter=50, tol=1e-2,
+                            init_params="k-means++", random_state=seed)  # fmt: skip
+    # one thread: the same sums in the same order everywhere
+    with warnings.catch_warnings(), threadpool_limits(1):
+        warnings.simplefilter("ignore", ConvergenceWarning)  # 50 steps are near enough
+        return model.fit(white)
