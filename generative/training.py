@@ -156,7 +156,7 @@ def train(
     if not model.TRAINED:
         return trainer.fit_once()
     if not trainer.resume():
-        model.begin(trainer.data.take(np.arange(min(len(trainer.data), BEGIN_SEQUENCES))))
+        trainer.begin()
     with Logbook(folder, config.training.epochs, progress and process.first) as logbook:
         state = trainer.state
         last = config.training.epochs if until is None else min(until, config.training.epochs)
@@ -193,6 +193,15 @@ class _Trainer:
         if model.TRAINED:
             self.optimizer = _optimizer(model, description.config)
             self.wrapped = _wrapped(model, process)
+
+    def begin(self) -> None:
+        """Let the model choose its start from training sequences; the same in every process."""
+        norm = self.description.normaliser
+        if norm is not None:
+            some = self.data.take(np.arange(min(len(self.data), BEGIN_SEQUENCES)))
+            self.model.begin(
+                some, *(torch.from_numpy(a).to(some.x) for a in (norm.mean, norm.scale))
+            )
 
     # -- one epoch ---------------------------------------------------------------------------------
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from generative.batches import Batches
 from generative.checkpoints import Description
 from generative.dataset.sequences import Sequences
-from generative.models import Model
+from generative.frames import reflect
+from generative.models import Batch, Conditions, Model
 from larvastats.errors import DataError
 
 BATCH = 256
@@ -41,6 +42,23 @@ class Encoded:
         """Draw one latent from every posterior, shape (n, Z)."""
         noise = rng.standard_normal(self.mean.shape, dtype=np.float32)
         return np.asarray(self.mean + np.exp(0.5 * self.log_variance) * noise)
+
+
+def mirrored(model: Model, encoded: Encoded) -> Encoded:
+    """Return the mirror images of sequences, encoded under the same conditions."""
+    x = np.asarray(reflect(encoded.x), np.float32)
+    means, spreads = [], []
+    for start in range(0, len(x), BATCH):
+        part = slice(start, start + BATCH)
+        code = torch.from_numpy(np.ascontiguousarray(encoded.conditions[part].T))
+        batch = Batch(torch.from_numpy(x[part]), torch.from_numpy(encoded.mask[part]),
+                      Conditions(*code))  # fmt: skip
+        with torch.no_grad():
+            posterior = model.encode(batch)
+        means.append(posterior.mean.numpy())
+        spreads.append(posterior.log_variance.numpy())
+    return Encoded(x, encoded.mask, encoded.conditions, np.concatenate(means),
+                   np.concatenate(spreads))  # fmt: skip
 
 
 @torch.no_grad()

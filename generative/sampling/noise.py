@@ -1,9 +1,10 @@
 """What the decoder leaves out, put back with the spectrum it has in real larvae.
 
 A calibrated decoder is the mean of a Gaussian; a sample of the model is that mean plus noise. White
-noise makes larvae tremble, for what is left out is smooth. Residuals of training sequences are
-rotated to their principal components across numbers of a frame, and every component gets noise
-with its own autocorrelation over frames.
+noise makes larvae tremble, for what is left out is smooth. Residuals of training sequences, in body
+coordinates (:mod:`generative.body`: noise then bends bodies and does not stretch them), are rotated
+to their principal components across numbers of a frame, and every component gets noise with its
+own autocorrelation over frames.
 
 How large residuals are differs from sequence to sequence: larvae that bend much are harder to
 describe. Their level (log of the root mean square) is regressed on the squares of the latent and on
@@ -75,7 +76,7 @@ def fit_noise(
     Parameters
     ----------
     residual : ndarray, shape (n, T, N)
-        Normalised frames less their reconstruction.
+        What the decoder leaves out of every number.
     mask : ndarray of bool, shape (n, T)
     z : ndarray, shape (n, Z)
         Latents that were decoded.

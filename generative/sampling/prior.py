@@ -4,13 +4,14 @@ The posteriors of a trained model do not fill N(0, I), and the decoder has only 
 are. Drawing from a density fitted to them afterwards mends samples at no cost to the training
 (Ghosh et al. 2020, From Variational to Deterministic Autoencoders, arXiv:1903.12436, section 4).
 
-The density is a Gaussian mixture with full covariances, by scikit-learn, one per condition that
-has enough sequences. Latents are whitened by their covariance over all conditions first: what
-scikit-learn adds to the diagonal then shrinks every component towards the common covariance. The
-number of components is the one with the best likelihood of sequences left out.
+Every action has a Gaussian mixture with full covariances, by scikit-learn. Latents are whitened by
+their common covariance first: what scikit-learn adds to the diagonal then shrinks every component
+towards it. The number of components is the one with the best likelihood of sequences left out.
 
-A condition with few sequences takes the density of the wider one: (action, genotype, stimulus),
-(action, genotype), (action), all.
+A genotype of an action has too few sequences for as many components. It takes those of the action,
+with means and weights moved as far as its own sequences carry (maximum a posteriori adaptation of a
+background model: Reynolds, Quatieri & Dunn 2000, Digital Signal Processing 10:19-41, section 3.3);
+a state of the stimulus of a genotype takes those of the genotype in the same way.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
+from scipy.special import softmax
 from threadpoolctl import threadpool_limits
 
 from larvastats.errors import DataError, UsageError
@@ -29,20 +32,23 @@ Array = NDArray[np.float64]
 Key = tuple[int, int, int]
 """Action, genotype, stimulus; -1 for any."""
 
-COMPONENTS = (1, 2, 4, 8)
+COMPONENTS = (1, 2, 4, 8, 16)
 """Numbers of components that are tried."""
 
 FEWEST = 60
-"""Sequences that a condition needs for a density of its own."""
+"""Sequences that an action needs for a mixture of its own."""
 
 PER_COMPONENT = 60
 """Sequences that every component must have on average."""
+
+RELEVANCE = 16.0
+"""Sequences that weigh as much as the background in an adapted mean (Reynolds 2000)."""
 
 SHRINKAGE = 0.05
 """Share of the common covariance added to every component's."""
 
 LEFT_OUT = 0.2
-MOST_FITTED = 6000
+MOST_FITTED = 8000
 KINDS = ("mixture", "gaussian", "standard")
 
 
@@ -61,6 +67,19 @@ class Density:
     weight: Array
     mean: Array
     root: Array
+
+    def log_parts(self, white: Array) -> Array:
+        """Log of weight times density of every component, shape (n, component)."""
+        out = np.empty((len(white), len(self.weight)))
+        for k, (mean, root) in enumerate(zip(self.mean, self.root, strict=True)):
+            rest = solve_triangular(root, (white - mean).T, lower=True)
+            size = np.log(np.diag(root)).sum() + 0.5 * len(mean) * np.log(2 * np.pi)
+            out[:, k] = np.log(self.weight[k]) - 0.5 * (rest**2).sum(axis=0) - size
+        return out
+
+    def responsibility(self, white: Array) -> Array:
+        """Share of every component in latents, shape (n, component)."""
+        return np.asarray(softmax(self.log_parts(white), axis=1))
 
     def draw(self, n: int, temperature: float, rng: np.random.Generator) -> Array:
         """Draw, shape (n, Z); `temperature` scales the deviations within a component."""
@@ -106,8 +125,8 @@ class FittedPrior:
 
 
 def fit_prior(
-    z: NDArray[np.floating], conditions: NDArray[np.integer], *, kind: str = "mixture",
-    seed: int = 0,
+    z: NDArray[np.floating], conditions: NDArray[np.integer], *,
+    twins: NDArray[np.floating] | None = None, kind: str = "mixture", seed: int = 0,
 ) -> FittedPrior:  # fmt: skip
     """Fit a prior to latents drawn from the posteriors of training sequences.
 
@@ -116,6 +135,8 @@ def fit_prior(
     z : ndarray, shape (n, Z)
     conditions : ndarray of int, shape (n, 3)
         Action, genotype, stimulus.
+    twins : ndarray, shape (n, Z), optional
+        Latents of the mirrored sequences; they do the same, so that there are twice as many.
     kind : {'mixture', 'gaussian', 'standard'}
         ``gaussian`` has one component everywhere, ``standard`` is N(0, I), for comparison.
     seed : int
@@ -139,20 +160,33 @@ def fit_prior(
             f"expected at least {FEWEST} training sequences to fit a prior to, but there are {n}; "
             "draw more."
         )
-    center, unwhiten = z.mean(axis=0), _root(np.cov(z, rowvar=False) + 1e-9 * np.eye(width))
-    white = np.linalg.solve(unwhiten, (z - center).T).T
+    pairs = z[:, None] if twins is None else np.stack((z, np.asarray(twins, np.float64)), axis=1)
+    flat = pairs.reshape(-1, width)
+    center = flat.mean(axis=0)
+    unwhiten = _root(np.cov(flat, rowvar=False) + 1e-9 * np.eye(width))
+    white = np.linalg.solve(unwhiten, (flat - center).T).T.reshape(pairs.shape)
     most = 1 if kind == "gaussian" else max(COMPONENTS)
-    densities: dict[Key, Density] = {}
-    for number, key in enumerate(_keys(np.asarray(conditions))):
+    return FittedPrior(center, unwhiten, _densities(white, np.asarray(conditions), most, seed))
+
+
+def _densities(
+    white: Array, conditions: NDArray[np.integer], most: int, seed: int
+) -> dict[Key, Density]:
+    """Densities of all conditions that occur; white of shape (n, twin, Z)."""
+    out: dict[Key, Density] = {}
+    for number, key in enumerate(_keys(conditions)):
         own = np.all([(c == k) | (k == -1) for c, k in zip(conditions.T, key, strict=True)], axis=0)
-        rng = np.random.default_rng([seed, 7, number])
-        if own.sum() >= FEWEST:
-            densities[key] = _fit(white[own], most, rng)
-    return FittedPrior(center, unwhiten, densities)
+        wider = _wider(key)
+        if key[1] >= 0:
+            if wider in out:
+                out[key] = _adapted(out[wider], white[own].reshape(-1, white.shape[2]))
+        elif own.sum() >= FEWEST:
+            out[key] = _fit(white[own], most, np.random.default_rng([seed, 7, number]))
+    return out
 
 
 def _keys(conditions: NDArray[np.integer]) -> list[Key]:
-    """All conditions that occur, and the wider ones."""
+    """All conditions that occur, and the wider ones; wider ones first."""
     keys: dict[Key, None] = {(-1, -1, -1): None}
     for action, genotype, stimulus in np.unique(conditions, axis=0).tolist():
         keys |= dict.fromkeys(((action, -1, -1), (action, genotype, -1),
@@ -160,23 +194,37 @@ def _keys(conditions: NDArray[np.integer]) -> list[Key]:
     return list(keys)
 
 
+def _wider(key: Key) -> Key:
+    return (key[0], key[1], -1) if key[2] >= 0 else (key[0], -1, -1)
+
+
 def _root(covariance: Array) -> Array:
     return np.linalg.cholesky(covariance)
 
 
 def _fit(white: Array, most: int, rng: np.random.Generator) -> Density:
-    """Fit mixtures of several numbers of components, and keep the best."""
-    white = white[rng.permutation(len(white))[:MOST_FITTED]]
-    held = max(1, int(LEFT_OUT * len(white)))
-    tried = [k for k in COMPONENTS if k <= most and k * PER_COMPONENT <= len(white) - held]
+    """Fit mixtures of several numbers of components, and keep the best; white (n, twin, Z)."""
+    n, twins, width = white.shape
+    white = white[rng.permutation(n)[: MOST_FITTED // twins]]
+    held = max(1, int(LEFT_OUT * len(white)))  # twins stay together
+    out, rest = white[:held].reshape(-1, width), white[held:].reshape(-1, width)
+    tried = [k for k in COMPONENTS if k <= most and (k == 1 or k * PER_COMPONENT <= len(rest))]
     seed = int(rng.integers(1 << 31))
-    best = 1
-    if len(tried) > 1:
-        scores = [_mixture(white[held:], k, seed).score(white[:held]) for k in tried]
-        best = tried[int(np.argmax(scores))]
-    model = _mixture(white, best, seed)
+    scores = [_mixture(rest, k, seed).score(out) for k in tried] if len(tried) > 1 else [0.0]
+    model = _mixture(white.reshape(-1, width), tried[int(np.argmax(scores))], seed)
     return Density(model.weights_ / model.weights_.sum(), model.means_,
                    np.stack([_root(c) for c in model.covariances_]))  # fmt: skip
+
+
+def _adapted(background: Density, white: Array) -> Density:
+    """Move means and weights towards latents of shape (n, Z); covariances stay."""
+    share = background.responsibility(white)  # (n, component)
+    count = share.sum(axis=0)
+    own = (share.T @ white) / np.maximum(count, 1e-12)[:, None]
+    trust = (count / (count + RELEVANCE))[:, None]
+    weight = (count + RELEVANCE * background.weight) / (len(white) + RELEVANCE)
+    return Density(weight / weight.sum(), trust * own + (1 - trust) * background.mean,
+                   background.root)  # fmt: skip
 
 
 def _mixture(white: Array, components: int, seed: int):  # type: ignore[no-untyped-def]

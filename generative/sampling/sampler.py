@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from generative.body import from_body, to_body
 from generative.checkpoints import (
     MODEL_FILE,
     Description,
@@ -28,8 +29,9 @@ from generative.checkpoints import (
     write_checkpoint,
 )
 from generative.dataset.sequences import Sequences, read_sequences
+from generative.frames import mirrored_names
 from generative.models import Conditions, Model
-from generative.sampling.latents import BATCH, batches_of, check_data, encode
+from generative.sampling.latents import BATCH, batches_of, check_data, encode, mirrored
 from generative.sampling.noise import ResidualNoise, fit_noise
 from generative.sampling.prior import Density, FittedPrior, fit_prior
 from generative.verbs import SEQUENCES_FILE
@@ -115,7 +117,9 @@ class Sampler:
         z = self.prior.draw(conditions, temperature, rng)
         x = decode(self.model, z, conditions)
         if noise > 0:
-            x += noise * self.noise.draw(z, conditions, x.shape[1], rng)
+            body = bodies(self.description, x, np.ones(x.shape[:2], bool))
+            body += noise * self.noise.draw(z, conditions, x.shape[1], rng)
+            x = frames_of(self.description, body)
         if not np.isfinite(x).all():
             raise DataError(
                 "expected finite sequences from the model, but it gave others; lower "
@@ -139,6 +143,21 @@ def decode(
         latent = torch.from_numpy(np.ascontiguousarray(z[part], np.float32))
         out.append(model.decode(latent, Conditions(*code)).numpy())
     return np.concatenate(out)
+
+
+def bodies(
+    description: Description, x: NDArray[np.floating], mask: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Turn normalised frames, shape (n, T, N), into body coordinates, shape (n, T, N - 2)."""
+    assert description.normaliser is not None
+    frames = torch.from_numpy(description.normaliser.invert(x))
+    return np.asarray(to_body(frames, torch.from_numpy(mask)).numpy())
+
+
+def frames_of(description: Description, body: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Turn body coordinates, shape (n, T, N - 2), into normalised frames."""
+    assert description.normaliser is not None
+    return description.normaliser.apply(from_body(torch.from_numpy(body)).numpy())
 
 
 def possible(frames: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -220,8 +239,15 @@ def fit_sampler(
     some = np.sort(rng.permutation(rows)[:MOST_ENCODED])
     encoded = encode(model, batches_of(sequences, description, some))
     z = encoded.drawn(rng)
-    prior = fit_prior(z, encoded.conditions, kind=kind, seed=seed)
-    left = encoded.x - decode(model, z, encoded.conditions)
+    # where left and right are different actions, or no sequence was mirrored, there are no twins
+    lateral = mirrored_names(description.actions) != tuple(range(len(description.actions)))
+    alike = description.config.training.reflect and not lateral
+    twins = mirrored(model, encoded).drawn(rng) if alike else None
+    prior = fit_prior(z, encoded.conditions, twins=twins, kind=kind, seed=seed)
+    made = decode(model, z, encoded.conditions)
+    left = bodies(description, encoded.x, encoded.mask) - bodies(description, made, encoded.mask)
+    n = (left.shape[2] - 2) // 2
+    left[..., :n] -= 2 * np.pi * np.round(left[..., :n] / (2 * np.pi))  # whole turns are none
     sizes = (description.shape.actions, description.shape.genotypes, description.shape.stimuli)
     noise = fit_noise(left, encoded.mask, z, encoded.conditions, sizes)
     return Sampler(model, description, prior, noise, _population(sequences, rows))
