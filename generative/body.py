@@ -53,15 +53,15 @@ def from_body(body: Tensor) -> Tensor:
     length = body[..., n:-2].clamp(-2 * LOG_LENGTH, LOG_LENGTH).exp()
     segment = length[..., None] * torch.stack((angle.cos(), angle.sin()), dim=-1)
     # from the tail on; head first
-    points = torch.cat((segment.flip(-2).cumsum(-2).flip(-2), torch.zeros_like(segment[..., :1, :])),
-                       dim=-2)  # fmt: skip
+    tail = torch.zeros_like(segment[..., :1, :])
+    points = torch.cat((segment.flip(-2).cumsum(-2).flip(-2), tail), dim=-2)
     points = points - points.mean(dim=-2, keepdim=True)
     moved = _turned(body[..., -2:], angle.mean(-1))
     return torch.cat((points.flatten(-2), moved), dim=-1)
 
 
 def metric(points: int, coordinate: float, displacement: float) -> Tensor:
-    """Return a matrix M, shape (2 P, 2 P): errors ``|M d|`` of body coordinates are those of frames.
+    """Return a matrix M, shape (2 P, 2 P): errors of frames are ``|M d|``, d of body coordinates.
 
     To first order, around a straight larva of one body length; `coordinate` and `displacement` are
     the scales in which errors of frames are counted.

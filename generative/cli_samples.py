@@ -17,7 +17,7 @@ SAMPLE_EXAMPLES = (
 )
 DIAGNOSE_EXAMPLES = (
     "larvastats generate diagnose runs/small",
-    "larvastats generate diagnose runs/small --out results/examination --temperature 0.9",
+    "larvastats generate diagnose runs/small --out results/examination --temperature 1",
 )
 
 
@@ -75,7 +75,7 @@ def sample(
                      "in the recordings.", metavar="STATE")
     ] = "",
     prior: Prior = "mixture",
-    temperature: Temperature = 1.0,
+    temperature: Temperature = 0.95,
     noise: Noise = 1.0,
     seed: o.Seed = 0,
     json: o.Json = False,
@@ -106,7 +106,7 @@ def diagnose(
                              metavar="SEQUENCES.h5")
     ] = None,
     prior: Prior = "mixture",
-    temperature: Temperature = 1.0,
+    temperature: Temperature = 0.95,
     noise: Noise = 1.0,
     fold: Annotated[
         Literal["test", "validation"],

@@ -17,6 +17,7 @@ from generative.diagnostics.fidelity import FLOORS, Fidelity, measure_fidelity
 from generative.diagnostics.gates import Gate, gates_of
 from generative.diagnostics.sets import Set
 from generative.sampling.latents import batches_of, check_data, encode
+from generative.sampling.prior import TEMPERATURE
 from generative.sampling.sampler import MOST_ENCODED, Sampler, open_sampler
 from generative.verbs import SEQUENCES_FILE
 from larvastats import __version__
@@ -116,7 +117,7 @@ class Diagnosis:
 
 def diagnose(
     folder: AnyPath, *, data: AnyPath | None = None, kind: str = "mixture",
-    temperature: float = 1.0, noise: float = 1.0, fold: Fold = "test", most: int = MOST,
+    temperature: float = TEMPERATURE, noise: float = 1.0, fold: Fold = "test", most: int = MOST,
     seed: int = 0,
 ) -> Diagnosis:  # fmt: skip
     """Examine a training on held-out assays.

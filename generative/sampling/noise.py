@@ -4,7 +4,7 @@ A calibrated decoder is the mean of a Gaussian; a sample of the model is that me
 noise makes larvae tremble, for what is left out is smooth. Residuals of training sequences, in body
 coordinates (:mod:`generative.body`: noise then bends bodies and does not stretch them), are rotated
 to their principal components across numbers of a frame, and every component gets noise with its
-own autocorrelation over frames.
+own autocorrelation over frames; every action has its own.
 
 How large residuals are differs from sequence to sequence: larvae that bend much are harder to
 describe. Their level (log of the root mean square) is regressed on the squares of the latent and on
@@ -21,6 +21,9 @@ from scipy.linalg import toeplitz
 
 Array = NDArray[np.float64]
 
+FEWEST = 100
+"""Sequences of an action with noise of its own; others take that of all."""
+
 RIDGE = 10.0
 """Added to the diagonal of the regression of levels, in sequences."""
 
@@ -31,9 +34,10 @@ class ResidualNoise:
 
     Attributes
     ----------
-    axes : ndarray, shape (N, N)
-        Columns are principal components of residuals of unit level.
-    root : ndarray, shape (N, T, T)
+    axes : ndarray, shape (1 + action, N, N)
+        Columns are principal components of residuals of unit level; of all sequences first, then
+        of every action.
+    root : ndarray, shape (1 + action, N, T, T)
         Lower factors of the covariance over frames, by component.
     weight : ndarray, shape (1 + Z + conditions,)
         Of the regression of log levels.
@@ -62,9 +66,12 @@ class ResidualNoise:
         """
         log_level = _described(z, conditions, self.sizes) @ self.weight
         level = np.exp(log_level + self.spread * rng.standard_normal(len(z)))
-        white = rng.standard_normal((len(z), frames, len(self.axes)))
-        along = np.einsum("kts,nsk->ntk", self.root[:, :frames, :frames], white)
-        return np.asarray(level[:, None, None] * (along @ self.axes.T), np.float32)
+        out = rng.standard_normal((len(z), frames, self.axes.shape[1]))
+        for action in np.unique(conditions[:, 0]):
+            own = conditions[:, 0] == action
+            root = self.root[action + 1, :, :frames, :frames]  # an open action, -1, is all
+            out[own] = np.einsum("kts,nsk->ntk", root, out[own]) @ self.axes[action + 1].T
+        return np.asarray(level[:, None, None] * out, np.float32)
 
 
 def fit_noise(
@@ -98,9 +105,17 @@ def fit_noise(
     weight[0] += middle
     spread = float(np.std(np.log(level) - said @ weight))
     rest /= level[:, None, None]
-    axes = np.linalg.eigh(rest[mask].T @ rest[mask])[1]
-    root = np.stack([_factor(row) for row in _autocovariance(rest @ axes, mask).T])
+    groups = [np.ones(len(rest), bool), *(conditions[:, 0] == k for k in range(sizes[0]))]
+    whole = _coloured(rest, mask)
+    parts = [_coloured(rest[g], mask[g]) if g.sum() >= FEWEST else whole for g in groups]
+    axes, root = (np.stack(column) for column in zip(*parts, strict=True))
     return ResidualNoise(axes, root, weight, spread, np.array(sizes, np.int64))
+
+
+def _coloured(rest: Array, mask: NDArray[np.bool_]) -> tuple[Array, Array]:
+    """Principal components, and factors of their covariances over frames."""
+    axes = np.linalg.eigh(rest[mask].T @ rest[mask])[1]
+    return axes, np.stack([_factor(row) for row in _autocovariance(rest @ axes, mask).T])
 
 
 def _described(

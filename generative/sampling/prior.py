@@ -9,9 +9,9 @@ their common covariance first: what scikit-learn adds to the diagonal then shrin
 towards it. The number of components is the one with the best likelihood of sequences left out.
 
 A genotype of an action has too few sequences for as many components. It takes those of the action,
-with means and weights moved as far as its own sequences carry (maximum a posteriori adaptation of a
-background model: Reynolds, Quatieri & Dunn 2000, Digital Signal Processing 10:19-41, section 3.3);
-a state of the stimulus of a genotype takes those of the genotype in the same way.
+with weights, means and covariances moved as far as its own sequences carry (maximum a posteriori
+adaptation of a background model: Reynolds, Quatieri & Dunn 2000, Digital Signal Processing 10,
+section 3.3); a state of the stimulus of a genotype takes those of the genotype in the same way.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Array = NDArray[np.float64]
 Key = tuple[int, int, int]
 """Action, genotype, stimulus; -1 for any."""
 
-COMPONENTS = (1, 2, 4, 8, 16)
+COMPONENTS = (1, 2, 4, 8, 16, 32)
 """Numbers of components that are tried."""
 
 FEWEST = 60
@@ -44,11 +44,17 @@ PER_COMPONENT = 60
 RELEVANCE = 16.0
 """Sequences that weigh as much as the background in an adapted mean (Reynolds 2000)."""
 
+RELEVANCE_COVARIANCE = 64.0
+"""The same for an adapted covariance, which has more numbers."""
+
 SHRINKAGE = 0.05
 """Share of the common covariance added to every component's."""
 
 LEFT_OUT = 0.2
 MOST_FITTED = 8000
+TEMPERATURE = 0.95
+"""Usual one. Gaussians have thicker middles than what larvae do: at 1, larvae are too fast."""
+
 KINDS = ("mixture", "gaussian", "standard")
 
 
@@ -217,14 +223,22 @@ def _fit(white: Array, most: int, rng: np.random.Generator) -> Density:
 
 
 def _adapted(background: Density, white: Array) -> Density:
-    """Move means and weights towards latents of shape (n, Z); covariances stay."""
+    """Move weights, means and covariances towards latents of shape (n, Z)."""
     share = background.responsibility(white)  # (n, component)
     count = share.sum(axis=0)
     own = (share.T @ white) / np.maximum(count, 1e-12)[:, None]
     trust = (count / (count + RELEVANCE))[:, None]
     weight = (count + RELEVANCE * background.weight) / (len(white) + RELEVANCE)
-    return Density(weight / weight.sum(), trust * own + (1 - trust) * background.mean,
-                   background.root)  # fmt: skip
+    mean = trust * own + (1 - trust) * background.mean
+    root = np.empty_like(background.root)
+    for k in range(len(count)):
+        rest = white - mean[k]
+        seen = (rest.T * share[:, k]) @ rest / max(count[k], 1e-12)
+        alpha = count[k] / (count[k] + RELEVANCE_COVARIANCE)
+        moved = mean[k] - background.mean[k]
+        before = background.root[k] @ background.root[k].T + np.outer(moved, moved)
+        root[k] = _root(alpha * seen + (1 - alpha) * before)
+    return Density(weight / weight.sum(), mean, root)
 
 
 def _mixture(white: Array, components: int, seed: int):  # type: ignore[no-untyped-def]

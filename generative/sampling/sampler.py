@@ -33,7 +33,7 @@ from generative.frames import mirrored_names
 from generative.models import Conditions, Model
 from generative.sampling.latents import BATCH, batches_of, check_data, encode, mirrored
 from generative.sampling.noise import ResidualNoise, fit_noise
-from generative.sampling.prior import Density, FittedPrior, fit_prior
+from generative.sampling.prior import TEMPERATURE, Density, FittedPrior, fit_prior
 from generative.verbs import SEQUENCES_FILE
 from larvastats.errors import DataError, UsageError
 from larvastats.io.files import AnyPath, sha256
@@ -84,7 +84,7 @@ class Sampler:
     population: Population
 
     def sample(
-        self, conditions: NDArray[np.integer], *, temperature: float = 1.0, noise: float = 1.0,
+        self, conditions: NDArray[np.integer], *, temperature: float = TEMPERATURE, noise: float = 1.0,
         seed: int = 0,
     ) -> NDArray[np.float32]:  # fmt: skip
         """Draw normalised sequences.

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from generative.checkpoints import MODEL_FILE
 from generative.dataset.windows import STIMULI
 from generative.frames import Pose, from_frames
+from generative.sampling.prior import TEMPERATURE
 from generative.sampling.sampler import Sampler, code_of, fingerprint, open_sampler
 from larvastats import __version__
 from larvastats.compute import track
@@ -66,7 +67,7 @@ class Request:
     actions: tuple[str, ...] = ()
     stimulus: str = ""
     kind: str = "mixture"
-    temperature: float = 1.0
+    temperature: float = TEMPERATURE
     noise: float = 1.0
     seed: int = 0
 
