@@ -13,7 +13,7 @@ DRAWING = "Drawing"
 SAMPLE_EXAMPLES = (
     "larvastats generate sample runs/small synthetic",
     "larvastats generate sample runs/small slow_casts --genotypes GMR_72F11@UAS --actions cast",
-    "larvastats timecourse synthetic --feature speed",
+    "larvastats timecourse synthetic --response speed",
 )
 DIAGNOSE_EXAMPLES = (
     "larvastats generate diagnose runs/small",
@@ -82,8 +82,8 @@ def sample(
 ) -> None:  # fmt: skip
     """Draw new trajectories from a training, and write them as a store.
 
-    Every larva does one action for one sequence. A store of samples is read by every command; how
-    many real assays it rests on is in its covariates.
+    A larva is one sequence, named by what it mostly does. A store of samples is read by every
+    command; how many real assays it rests on is in its covariates.
     """
     from dataclasses import asdict
 

@@ -1,7 +1,6 @@
 """Whether a model uses its latent, and whether what it draws is like real larvae.
 
 - :mod:`~generative.diagnostics.collapse`: use of the latent, free-running reconstruction;
-- :mod:`~generative.diagnostics.distances`: distances between two sets of sequences;
 - :mod:`~generative.diagnostics.motion`: how larvae move, in body lengths and s;
 - :mod:`~generative.diagnostics.classifier`: what a sequence shows, learned from training assays;
 - :mod:`~generative.diagnostics.effects`: differences between genotypes, real and synthetic;

@@ -16,9 +16,10 @@ from generative.diagnostics.collapse import Collapse, measure_collapse
 from generative.diagnostics.fidelity import FLOORS, Fidelity, measure_fidelity
 from generative.diagnostics.gates import Gate, gates_of
 from generative.diagnostics.sets import Set
+from generative.sampling.kept import open_sampler
 from generative.sampling.latents import batches_of, check_data, encode
 from generative.sampling.prior import TEMPERATURE
-from generative.sampling.sampler import MOST_ENCODED, Sampler, open_sampler
+from generative.sampling.sampler import MOST_ENCODED, Sampler
 from generative.verbs import SEQUENCES_FILE
 from larvastats import __version__
 from larvastats.errors import DataError, UsageError

@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 
 from generative.checkpoints import Description
 from generative.diagnostics.classifier import Classifier, train_classifier
-from generative.diagnostics.distances import (
+from generative.diagnostics.effects import Effects, measure_effects
+from generative.diagnostics.motion import NAMES, SERIES, spectra, spectral_distance
+from generative.diagnostics.sets import Set, like, matched
+from generative.distances import (
     copying_ratio,
     density_coverage,
     frechet_distance,
     kernel_distance,
 )
-from generative.diagnostics.effects import Effects, measure_effects
-from generative.diagnostics.motion import NAMES, SERIES, spectra, spectral_distance
-from generative.diagnostics.sets import Set, like, matched
 from generative.frames import mirrored_names
 
 FLOORS = 5

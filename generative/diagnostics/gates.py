@@ -98,7 +98,7 @@ def _distance(name: str, found: Fidelity, key: str) -> Gate:
     pair = found.numbers[key]
     unit = max(pair.floor, pair.floor_sd, 1e-12)
     return Gate(name, pair.value / unit, -math.inf, 10.0, 1.0,
-                f"{pair.value:.3g} against {pair.floor:.3g}")  # fmt: skip
+                f"{pair.value:.3g} against {pair.floor:.3g} ± {pair.floor_sd:.2g}")  # fmt: skip
 
 
 def _effect_gates(found: Fidelity) -> list[Gate]:

@@ -83,7 +83,7 @@ def spectra(
     midline = midlines_of(whole)
     velocity = np.diff(midline.mean(axis=2), axis=1) / dt
     bend = bend_of(midline)[..., None]
-    frequency = np.fft.rfftfreq(velocity.shape[1], dt)[1:]
+    frequency = np.asarray(np.fft.rfftfreq(velocity.shape[1], dt)[1:], np.float64)
     power = [_power(velocity)[1:], _power(bend[:, 1:])[1:]]
     return frequency, np.stack(power)
 

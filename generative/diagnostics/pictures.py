@@ -65,7 +65,7 @@ def _histogram(axis: Axes, found: Diagnosis, name: str) -> None:
     k = NAMES.index(name)
     values = {kind: found.fidelity.motion[kind][:, k] for kind, _, _ in _KINDS}
     top = float(np.quantile(np.concatenate(list(values.values())), 0.99))
-    edges = np.linspace(0, max(top, 1e-9), 41)
+    edges = np.linspace(0, max(top, 1e-9), 41).tolist()
     for kind, colour, style in _KINDS:
         axis.hist(np.minimum(values[kind], top), edges, histtype="step", color=colour,
                   linestyle=style, label=kind, density=True)  # fmt: skip

@@ -110,6 +110,11 @@ class FittedPrior:
     unwhiten: Array
     densities: Mapping[Key, Density]
 
+    def whitened(self, z: NDArray[np.floating]) -> Array:
+        """Return latents in the coordinates of the densities, shape (n, Z)."""
+        rest = np.asarray(z, np.float64) - self.center
+        return np.asarray(solve_triangular(self.unwhiten, rest.T, lower=True).T)
+
     def key_for(self, action: int, genotype: int, stimulus: int) -> Key:
         """Return the narrowest condition with a density."""
         for key in ((action, genotype, stimulus), (action, genotype, -1), (action, -1, -1)):
@@ -127,7 +132,7 @@ class FittedPrior:
             own = np.flatnonzero(cell.ravel() == number)
             density = self.densities[self.key_for(*(int(c) for c in condition))]
             out[own] = density.draw(len(own), temperature, rng)
-        return (self.center + out @ self.unwhiten.T).astype(np.float32)
+        return np.asarray(self.center + out @ self.unwhiten.T).astype(np.float32)
 
 
 def fit_prior(
@@ -205,7 +210,7 @@ def _wider(key: Key) -> Key:
 
 
 def _root(covariance: Array) -> Array:
-    return np.linalg.cholesky(covariance)
+    return np.asarray(np.linalg.cholesky(covariance), np.float64)
 
 
 def _fit(white: Array, most: int, rng: np.random.Generator) -> Density:

@@ -1,20 +1,9 @@
-"""A trained model with what it takes to draw from it; kept beside the model.
-
-``prior.safetensors`` in the folder of a training holds the fitted prior, the residual noise, the
-lengths of larvae and how frequent conditions are, so that a model can be sampled without its
-training set. It is made anew when the model or the kind of prior is another.
-"""
+"""A trained model with what it takes to draw from it: prior, residual noise, population."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
-from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,23 +11,17 @@ from numpy.typing import NDArray
 
 from generative.body import from_body, to_body
 from generative.checkpoints import (
-    MODEL_FILE,
     Description,
-    load_model,
-    read_checkpoint,
-    write_checkpoint,
 )
-from generative.dataset.sequences import Sequences, read_sequences
+from generative.dataset.sequences import Sequences
+from generative.distances import squared_distances
 from generative.frames import mirrored_names
 from generative.models import Conditions, Model
-from generative.sampling.latents import BATCH, batches_of, check_data, encode, mirrored
+from generative.sampling.latents import BATCH, Encoded, batches_of, check_data, encode, mirrored
 from generative.sampling.noise import ResidualNoise, fit_noise
-from generative.sampling.prior import TEMPERATURE, Density, FittedPrior, fit_prior
-from generative.verbs import SEQUENCES_FILE
+from generative.sampling.prior import TEMPERATURE, FittedPrior, fit_prior
 from larvastats.errors import DataError, UsageError
-from larvastats.io.files import AnyPath, sha256
 
-PRIOR_FILE = "prior.safetensors"
 MOST_ENCODED = 20_000
 QUANTILES = 101
 HOTTEST = 2.0
@@ -63,6 +46,12 @@ class Population:
     assays : tuple of int
         Training assays of every genotype: what anything drawn from the model rests on.
     length_unit : str
+    latents : ndarray of float32, shape (n, Z)
+        Of training sequences.
+    doing : ndarray of int64, shape (n, 3)
+        Their conditions.
+    courses : ndarray of int8, shape (n, T)
+        Their action in every frame.
     """
 
     conditions: NDArray[np.int64]
@@ -71,11 +60,14 @@ class Population:
     protocols: tuple[str, ...]
     assays: tuple[int, ...]
     length_unit: str
+    latents: NDArray[np.float32]
+    doing: NDArray[np.int64]
+    courses: NDArray[np.int8]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sampler:
-    """Draws sequences; build one with :func:`open_sampler` or :func:`fit_sampler`."""
+    """Draws sequences; build one with :func:`fit_sampler`, or open a training."""
 
     model: Model
     description: Description
@@ -84,8 +76,8 @@ class Sampler:
     population: Population
 
     def sample(
-        self, conditions: NDArray[np.integer], *, temperature: float = TEMPERATURE, noise: float = 1.0,
-        seed: int = 0,
+        self, conditions: NDArray[np.integer], *, temperature: float = TEMPERATURE,
+        noise: float = 1.0, seed: int = 0,
     ) -> NDArray[np.float32]:  # fmt: skip
         """Draw normalised sequences.
 
@@ -111,8 +103,18 @@ class Sampler:
         DataError
             What comes out is not finite.
         """
-        conditions = np.asarray(conditions, np.int64)
-        _check_request(conditions, self.description, temperature, noise)
+        return self.sample_courses(conditions, temperature=temperature, noise=noise, seed=seed)[0]
+
+    def sample_courses(
+        self, conditions: NDArray[np.integer], *, temperature: float = TEMPERATURE,
+        noise: float = 1.0, seed: int = 0,
+    ) -> tuple[NDArray[np.float32], NDArray[np.int8]]:  # fmt: skip
+        """Draw as :meth:`sample`, with the action of every frame, shape (n, T).
+
+        Actions are those of the training sequence of the same conditions whose latent is nearest.
+        """
+        asked = np.asarray(conditions, np.int64)
+        _check_request(asked, self.description, temperature, noise)
         rng = np.random.default_rng([seed, 8])
         z = self.prior.draw(conditions, temperature, rng)
         x = decode(self.model, z, conditions)
@@ -127,7 +129,23 @@ class Sampler:
             )
         norm = self.description.normaliser
         assert norm is not None
-        return norm.apply(possible(norm.invert(x)))
+        return norm.apply(possible(norm.invert(x))), self._courses(z, asked)
+
+    def _courses(self, z: NDArray[np.float32], conditions: NDArray[np.int64]) -> NDArray[np.int8]:
+        known, out = self.population, np.empty((len(z), self.population.courses.shape[1]), np.int8)
+        white = self.prior.whitened(known.latents)
+        cells, cell = np.unique(conditions[:, :2], axis=0, return_inverse=True)
+        for number, wanted in enumerate(cells):
+            own = np.flatnonzero(cell.ravel() == number)
+            same = (known.doing[:, :2] == wanted) | (wanted < 0)
+            there = np.flatnonzero(same.all(axis=1))
+            there = there if len(there) else np.flatnonzero(same[:, 0])
+            there = there if len(there) else np.arange(len(known.doing))
+            for start in range(0, len(own), BATCH):
+                part = own[start : start + BATCH]
+                far = squared_distances(self.prior.whitened(z[part]), white[there])
+                out[part] = known.courses[there[far.argmin(axis=1)]]
+        return out
 
 
 @torch.no_grad()
@@ -250,10 +268,12 @@ def fit_sampler(
     left[..., :n] -= 2 * np.pi * np.round(left[..., :n] / (2 * np.pi))  # whole turns are none
     sizes = (description.shape.actions, description.shape.genotypes, description.shape.stimuli)
     noise = fit_noise(left, encoded.mask, z, encoded.conditions, sizes)
-    return Sampler(model, description, prior, noise, _population(sequences, rows))
+    return Sampler(model, description, prior, noise, _population(sequences, rows, some, encoded))
 
 
-def _population(sequences: Sequences, rows: NDArray[np.int64]) -> Population:
+def _population(
+    sequences: Sequences, rows: NDArray[np.int64], some: NDArray[np.int64], encoded: Encoded
+) -> Population:
     columns = {name: np.asarray(column[rows]) for name, column in sequences.columns.items()}
     codes = np.stack([columns[name] for name in ("action", "genotype", "stimulus")], axis=1)
     cells, cell = np.unique(codes.astype(np.int64), axis=0, return_inverse=True)
@@ -269,109 +289,19 @@ def _population(sequences: Sequences, rows: NDArray[np.int64]) -> Population:
         protocols.append(Counter(map(_protocol, names)).most_common(1)[0][0])
         assays.append(len(names))
     return Population(cells, share / share.sum(), np.stack(lengths), tuple(protocols),
-                      tuple(assays), sequences.length_unit)  # fmt: skip
+                      tuple(assays), sequences.length_unit, encoded.mean, encoded.conditions,
+                      _whole(np.asarray(sequences.columns["frame_action"][some]),
+                             encoded.mask))  # fmt: skip
+
+
+def _whole(courses: NDArray[np.int8], mask: NDArray[np.bool_]) -> NDArray[np.int8]:
+    """Let the last action of a short sequence go on."""
+    last = mask.sum(axis=1, keepdims=True) - 1
+    place = np.minimum(np.arange(courses.shape[1]), last)
+    return np.take_along_axis(courses, place, axis=1)
 
 
 def _protocol(assay: str) -> str:
     """Protocol in the id of an assay, ``tracker/genotype/protocol/stamp``; else none."""
     parts = assay.split("/")
     return parts[-2] if len(parts) >= 3 and parts[-2].count("#") == 3 else "n#n#n#n"
-
-
-# -- kept ------------------------------------------------------------------------------------------
-
-
-def open_sampler(folder: AnyPath, *, kind: str = "mixture", seed: int = 0) -> Sampler:
-    """Open a training for sampling; its prior is fitted at the first time, and kept.
-
-    Parameters
-    ----------
-    folder : path
-        Of a training.
-    kind : str
-    seed : int
-
-    Raises
-    ------
-    UsageError
-        There is no such training, or no such kind of prior.
-    DataError
-        A file is damaged, foreign, or of another training.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise UsageError(
-            f"{folder}: expected the folder of a training, but there is none; give what --out of "
-            "`larvastats generate train` named."
-        )
-    model, description = load_model(folder)
-    said = {"model": sha256(folder / MODEL_FILE), "kind": kind, "seed": seed}
-    kept = folder / PRIOR_FILE
-    if kept.is_file():
-        tensors, _, state = read_checkpoint(kept)
-        if isinstance(state, dict) and state.get("of") == said:
-            return _unpacked(kept, model, description, tensors, state)
-    sampler = fit_sampler(model, description, read_sequences(folder / SEQUENCES_FILE), kind=kind,
-                          seed=seed)  # fmt: skip
-    with suppress(DataError):  # a folder that may not be written to: it is fitted every time
-        tensors, state = _packed(sampler)
-        write_checkpoint(kept, tensors, description, {"of": said, **state})
-    return sampler
-
-
-def _packed(sampler: Sampler) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    prior, population = sampler.prior, sampler.population
-    parts = list(prior.densities.values())
-    arrays = {
-        "center": prior.center, "unwhiten": prior.unwhiten,
-        "weight": np.concatenate([d.weight for d in parts]),
-        "mean": np.concatenate([d.mean for d in parts]),
-        "root": np.concatenate([d.root for d in parts]),
-        "axes": sampler.noise.axes, "noise": sampler.noise.root,
-        "levels": sampler.noise.weight, "sizes": sampler.noise.sizes,
-        "conditions": population.conditions, "share": population.share,
-        "lengths": population.lengths,
-    }  # fmt: skip
-    state = {
-        "keys": [list(key) for key in prior.densities],
-        "components": [len(d.weight) for d in parts], "protocols": list(population.protocols),
-        "spread": sampler.noise.spread, "assays": list(population.assays),
-        "length_unit": population.length_unit,
-    }  # fmt: skip
-    return {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in arrays.items()}, state
-
-
-def _unpacked(
-    path: Path, model: Model, description: Description, tensors: Mapping[str, torch.Tensor],
-    state: Mapping[str, Any],
-) -> Sampler:  # fmt: skip
-    try:
-        arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
-        edges = np.cumsum(state["components"])[:-1]
-        parts = zip(*(np.split(arrays[name], edges) for name in ("weight", "mean", "root")),
-                    strict=True)  # fmt: skip
-        keys = [tuple(int(k) for k in key) for key in state["keys"]]
-        densities = {key: Density(*part) for key, part in zip(keys, parts, strict=True)}
-        prior = FittedPrior(arrays["center"], arrays["unwhiten"], densities)  # type: ignore[arg-type]
-        population = Population(
-            arrays["conditions"], arrays["share"], arrays["lengths"], tuple(state["protocols"]),
-            tuple(state["assays"]), state["length_unit"],
-        )  # fmt: skip
-        noise = ResidualNoise(
-            arrays["axes"],
-            arrays["noise"],
-            arrays["levels"],
-            float(state["spread"]),
-            arrays["sizes"],
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(
-            f"{path}: the fitted prior is damaged ({error}); remove this file, and it is fitted "
-            "anew."
-        ) from error
-    return Sampler(model, description, prior, noise, population)
-
-
-def fingerprint(values: Mapping[str, Any]) -> str:
-    """Return twelve digits that stand for how something was drawn."""
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]

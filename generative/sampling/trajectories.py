@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +19,9 @@ from numpy.typing import NDArray
 from generative.checkpoints import MODEL_FILE
 from generative.dataset.windows import STIMULI
 from generative.frames import Pose, from_frames
+from generative.sampling.kept import open_sampler
 from generative.sampling.prior import TEMPERATURE
-from generative.sampling.sampler import Sampler, code_of, fingerprint, open_sampler
+from generative.sampling.sampler import Sampler, code_of
 from larvastats import __version__
 from larvastats.compute import track
 from larvastats.errors import DataError, UsageError
@@ -111,9 +116,9 @@ def sample_store(
 ) -> SampleReport:
     """Draw trajectories from a training and write them as a store.
 
-    Every larva does one action throughout, for one sequence; it starts at a time at which the
-    protocol has the state of the stimulus that the sequence was drawn for. Such a store has shapes,
-    speeds and shares of actions, but no transitions.
+    A larva is one sequence; it starts at a time at which the protocol has the state of the
+    stimulus that the sequence was drawn for. Its actions, frame by frame, are those of the nearest
+    training sequence in the latent (:meth:`generative.sampling.sampler.Sampler.sample_courses`).
 
     Parameters
     ----------
@@ -222,7 +227,7 @@ def _written(
     blank |= {
         "source": f"larvastats generate sample, {tracks.identity.assay}", "files": [],
         "size": 0, "modified": 0, "checksum": str(source["model"]), "format": TRACKER,
-        "options": f"drawn={fingerprint(source)}", "version": __version__, "covariates": {},
+        "options": f"drawn={_fingerprint(source)}", "version": __version__, "covariates": {},
     }  # fmt: skip
     (part,) = parts_of(content, blank, "midline", Shaping(None, SMOOTH))
     row = dict(part.row) | {"position": 0}
@@ -236,21 +241,32 @@ def _tracks(sampler: Sampler, request: Request, plan: _Plan) -> Tracks:
     description, population = sampler.description, sampler.population
     seeds = np.random.SeedSequence([request.seed, 11, plan.genotype, plan.number])
     rng = np.random.default_rng(seeds)
-    x = sampler.sample(plan.conditions, temperature=request.temperature, noise=request.noise,
-                       seed=int(seeds.generate_state(1)[0]))  # fmt: skip
+    x, course = sampler.sample_courses(
+        plan.conditions,
+        temperature=request.temperature,
+        noise=request.noise,
+        seed=int(seeds.generate_state(1)[0]),
+    )
     assert description.normaliser is not None
     frames = description.normaliser.invert(x)
     n, t = frames.shape[:2]
     quantile = np.linspace(0, 1, population.lengths.shape[1])
-    length = np.interp(rng.random(n), quantile, population.lengths[plan.genotype])
-    pose = Pose(rng.uniform(-PLATE / 2, PLATE / 2, (n, 2)), rng.uniform(-np.pi, np.pi, n), length)
+    length = np.asarray(
+        np.interp(rng.random(n), quantile, population.lengths[plan.genotype]), np.float64
+    )
+    pose = Pose(
+        rng.uniform(-PLATE / 2, PLATE / 2, (n, 2)),
+        np.asarray(rng.uniform(-np.pi, np.pi, n)),
+        length,
+    )
     midline = from_frames(frames, pose)
     protocol = population.protocols[plan.genotype]
-    duration = t * description.dt
+    dt = round(description.dt, 6)  # kept in single precision
+    duration = t * dt
     start = np.array([_start(protocol, description.stimuli[s], duration, rng)
                       for s in plan.conditions[:, 2]])  # fmt: skip
     # times of a camera, so that larvae seen at one time share it
-    start = np.round(start / description.dt) * description.dt
+    start = np.round(start / dt) * dt
     genotype = description.genotypes[plan.genotype]
     line, _, effector = genotype.partition("@")
     assay = f"{TRACKER}/{genotype}/{protocol}/{plan.number + 1:04d}"
@@ -258,10 +274,10 @@ def _tracks(sampler: Sampler, request: Request, plan: _Plan) -> Tracks:
         AssayIdentity(TRACKER, line, effector, protocol, None, None, assay),
         [str(k + 1) for k in range(n)],
         np.repeat(np.arange(n), t),
-        np.round(start[:, None] + np.arange(t) * description.dt, 9).ravel(),
+        np.round(start[:, None] + np.arange(t) * dt, 9).ravel(),
         midline=midline.reshape(n * t, -1, 2),
         states=description.actions,
-        state=np.repeat(plan.conditions[:, 0], t),
+        state=course.ravel(),
         length_unit=population.length_unit,
     )
 
@@ -281,13 +297,18 @@ def _start(protocol: str, stimulus: str, duration: float, rng: np.random.Generat
     return float(rng.uniform(start, stop - duration))
 
 
+def _fingerprint(values: Mapping[str, Any]) -> str:
+    """Return twelve digits that stand for how something was drawn."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
+
+
 def _report(store: Path, sampler: Sampler, request: Request, plans: list[_Plan]) -> SampleReport:
     names, population = sampler.description, sampler.population
     counts = np.bincount(np.concatenate([plan.conditions[:, 0] for plan in plans]),
                          minlength=len(names.actions))  # fmt: skip
     used = dict.fromkeys(plan.genotype for plan in plans)
     return SampleReport(
-        str(store), len(plans), int(counts.sum()), names.shape.frames * names.dt,
+        str(store), len(plans), int(counts.sum()), round(names.shape.frames * names.dt, 6),
         {names.genotypes[g]: population.assays[g] for g in used},
         {names.actions[k]: int(n) for k, n in enumerate(counts) if n},
     )  # fmt: skip
