@@ -111,7 +111,8 @@ def index(
     """
     from dataclasses import asdict
 
-    from generative.dataset.index import build_index, read_index
+    from generative.dataset.index import read_index
+    from generative.dataset.indexing import build_index
     from generative.dataset.proportions import Proportions
     from generative.dataset.windows import Cutting
 

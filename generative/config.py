@@ -51,11 +51,19 @@ class LossConfig(_Strict):
     kl: Literal["sum", "mean"] = "sum"
     beta: float = Field(default=1.0, ge=0)
     beta_warmup: float = Field(default=0.3, ge=0, le=1)
-    velocity: float = Field(default=0.1, ge=0)
+    velocity: float | None = Field(default=None, ge=0)
+    """By default 0.1 in the calibrated loss; the report's have no such term."""
     acceleration: float = Field(default=0.0, ge=0)
     free_bits: float = Field(default=0.0, ge=0)
     positive_weight: float = Field(default=1.0, gt=0)
     dice: float = Field(default=0.0, ge=0)
+
+    @property
+    def velocity_weight(self) -> float:
+        """Weight of the error of velocities, the default resolved."""
+        if self.velocity is not None:
+            return self.velocity
+        return 0.1 if self.name == "calibrated" else 0.0
 
     @model_validator(mode="after")
     def _one_reading(self) -> LossConfig:
@@ -111,7 +119,7 @@ def report_config(
     return make_config(
         {
             "model": {"name": "transformer_vae_report", "preset": preset},
-            "loss": {"name": loss, "kl": kl, "velocity": 0.0},
+            "loss": {"name": loss, "kl": kl},
             "training": {**REPORT_TRAINING, **training},
         }
     )

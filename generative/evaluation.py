@@ -13,10 +13,11 @@ from generative.losses import compute_loss, final_beta
 from generative.measures import RSquared, latent_use
 from generative.models.base import Model
 
-MOST_SEQUENCES = 2000
-"""Held-out sequences that are measured."""
+MOST_SEQUENCES, BATCH = 2000, 250
+"""Held-out sequences that are measured, and how many at a time."""
 
-BATCH = 250
+MOST_FILMS, FILM_BATCH = 200, 8
+"""The same of films, which are a thousand times larger."""
 
 
 @torch.no_grad()
@@ -27,7 +28,7 @@ def evaluate(model: Model, data: Batches, loss: LossConfig, seed: int) -> dict[s
     ----------
     model : Model
     data : Batches
-        Its first :data:`MOST_SEQUENCES` sequences are taken.
+        Its first :data:`MOST_SEQUENCES` sequences (:data:`MOST_FILMS` films) are taken.
     loss : LossConfig
         The loss is that at the final beta, so that epochs can be compared.
     seed : int
@@ -45,7 +46,8 @@ def evaluate(model: Model, data: Batches, loss: LossConfig, seed: int) -> dict[s
     chance = np.random.default_rng([seed, 4])
     losses, weights, means, spreads = [], [], [], []
     own, other = _scores(model, data), _scores(model, data)
-    for batch in data.in_order(BATCH, MOST_SEQUENCES):
+    size, most = (FILM_BATCH, MOST_FILMS) if model.IMAGES else (BATCH, MOST_SEQUENCES)
+    for batch in data.in_order(size, most):
         shape = model.noise_shape(len(batch.x), batch.x.shape[1])
         noise = torch.from_numpy(chance.standard_normal(shape, dtype=np.float32))
         terms = model.terms(batch, noise.to(batch.x.device))

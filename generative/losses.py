@@ -113,7 +113,7 @@ def compute_loss(
     """
     mean = _Means(total, processes)
     n = terms.mask.sum()
-    width = terms.target[0, 0].numel()
+    width = terms.target.shape[2:].numel()
     if images:
         error, parts = _film_error(terms, config, mean)
     else:
@@ -173,14 +173,14 @@ def _kl(terms: Terms, config: LossConfig, mean: _Means) -> tuple[Tensor | None, 
 def _motion(terms: Terms, config: LossConfig, mean: _Means, parts: dict[str, Tensor]) -> Tensor:
     """Terms of velocity and acceleration."""
     extra = terms.prediction.new_zeros(())
-    if config.velocity > 0 and terms.target.shape[1] > 1:
+    if config.velocity_weight > 0 and terms.target.shape[1] > 1:
         both = terms.mask[:, 1:] & terms.mask[:, :-1]
         rest = (terms.prediction - terms.target).diff(dim=1).square().mean(2)
         error = mean((rest * both).sum(), both.sum())
         whole = mean.value(error)
         parts["velocity"] = whole
         scaled = _half_log(error, whole) if config.name == "calibrated" else error
-        extra = extra + config.velocity * scaled
+        extra = extra + config.velocity_weight * scaled
     if config.acceleration > 0 and terms.target.shape[1] > 2:
         all_three = terms.mask[:, 2:] & terms.mask[:, 1:-1] & terms.mask[:, :-2]
         bends = terms.prediction.diff(n=2, dim=1).square().mean(2)

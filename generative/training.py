@@ -386,12 +386,17 @@ def _optimizer(model: nn.Module, config: Config) -> torch.optim.Optimizer:
     settings = config.training
     kind = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
     if settings.optimizer == "adam":
-        return kind(model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
+        return kind(
+            model.parameters(),
+            settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            fused=True,
+        )
     # matrices decay; biases, norms and embeddings of positions do not
     matrices = [p for p in model.parameters() if p.ndim >= 2]
     others = [p for p in model.parameters() if p.ndim < 2]
     groups: list[dict[str, Any]] = [{"params": matrices}, {"params": others, "weight_decay": 0.0}]
-    return kind(groups, settings.learning_rate, weight_decay=settings.weight_decay)
+    return kind(groups, settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
 
 
 def _wrapped(model: Model, process: Process) -> nn.Module:

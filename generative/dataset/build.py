@@ -96,6 +96,7 @@ def build_sequences(
     path = Path(path)
     index_rows, fold, weight = choose(index, what)
     about = _about(index, what, index_rows)
+    _check_units(index, index_rows)
     if path.is_file():
         return _existing(path, about)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -108,6 +109,17 @@ def build_sequences(
     finally:
         shutil.rmtree(parts, ignore_errors=True)
     return read_sequences(path)
+
+
+def _check_units(index: Index, rows: NDArray[np.int64]) -> None:
+    """Refuse to mix millimetres and pixels."""
+    drawn = np.unique(index.rows["assay"][rows])
+    found = sorted({index.names["length_units"][assay] for assay in drawn})
+    if len(found) > 1:
+        raise DataError(
+            f"{index.path}: expected recordings in one unit of length, but some are in "
+            f"{' and others in '.join(found)}; give the size of a pixel (--px-per-mm)."
+        )
 
 
 def choose(
@@ -299,7 +311,7 @@ def _write(
         write_texts(file, "about", [about])
         write_attribute(file, "format", FORMAT)
         file.attrs["version"] = VERSION
-        write_attribute(file, "length_unit", index.names["length_units"][0])
+        write_attribute(file, "length_unit", index.names["length_units"][columns["assay"][0]])
         write_attribute(file, "checksum", digest.hexdigest())
 
 

@@ -2,7 +2,7 @@
 
 After Tran et al. 2015 (Learning Spatiotemporal Features with 3D Convolutional Networks,
 arXiv:1412.0767), with the group norm of Wu & He 2018 (arXiv:1803.08494). As the report built it,
-this overflowed, collapsed and gave white images: at 3% foreground an all-background image is a
+this overflowed, collapsed and gave white images: at 8% foreground an all-background image is a
 good guess for a cross-entropy that starts from even odds. Here the output starts at the odds of
 the foreground, log variances are clamped, and losses work on logits.
 
@@ -41,7 +41,7 @@ class CNN3DVAE(Model):
     IMAGES: ClassVar[bool] = True
 
     def __init__(self, shape: Shape, channels: int, latent: int, skip: bool = False,
-                 skip_dropout: float = 0.0, foreground: float = 0.03) -> None:  # fmt: skip
+                 skip_dropout: float = 0.0, foreground: float = 0.08) -> None:  # fmt: skip
         super().__init__(shape, latent)
         c, self.skip_dropout = channels, skip_dropout
         self.steps = math.ceil(shape.frames / _TIME)

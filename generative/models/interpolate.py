@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from generative.models.base import Batch, Conditions, Model, Posterior, Shape, Terms
-from generative.models.transition_ae import SPAN
+from generative.models.transition_ae import SPAN, check_span
 
 
 class Interpolate(Model):
@@ -26,6 +26,7 @@ class Interpolate(Model):
 
     def __init__(self, shape: Shape) -> None:
         super().__init__(shape, 2 * shape.features)
+        check_span(shape)
         self.register_buffer("noise", torch.zeros(shape.features))
 
     def fit(self, batch: Batch) -> None:

@@ -19,6 +19,12 @@ SPAN = 10
 """Frames of a transition, both ends included."""
 
 
+def check_span(shape: Shape) -> None:
+    """Raise ValueError where no sequence is as long as a transition."""
+    if shape.frames < SPAN:
+        raise ValueError(f"transitions take {SPAN} frames, but sequences have {shape.frames}")
+
+
 class TransitionAE(Model):
     """Perceptron from two frames to a latent, perceptron from it to the frames between."""
 
@@ -30,6 +36,7 @@ class TransitionAE(Model):
 
     def __init__(self, shape: Shape, width: int, layers: int, latent: int) -> None:
         super().__init__(shape, latent)
+        check_span(shape)
         self.encoder = mlp(2 * shape.features, width, latent, layers)
         self.decoder = mlp(latent, width, SPAN * shape.features, layers)
 

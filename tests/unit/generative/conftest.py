@@ -113,7 +113,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def indexed(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Index of the database."""
-    from generative.dataset.index import build_index
+    from generative.dataset.indexing import build_index
 
     path = tmp_path_factory.mktemp("index") / "index.h5"
     build_index(database, path)

@@ -69,7 +69,8 @@ def test_defaults_and_the_report_are_configurations(tmp_path: Path) -> None:
     assert read_config(path) == Config()
     own = report_config("report_warmup", "mean")
     assert own.training.optimizer == "adam" and own.training.patience == 10
-    assert own.training.weight_decay == 1e-5 and own.loss.velocity == 0.0
+    assert own.training.weight_decay == 1e-5 and own.loss.velocity_weight == 0.0
+    assert Config().loss.velocity_weight == 0.1
 
 
 @pytest.mark.parametrize(("text", "words"), [

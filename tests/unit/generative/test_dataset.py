@@ -11,10 +11,11 @@ import pytest
 
 pytest.importorskip("torch", reason="needs torch (extra generative)")
 
-from generative.dataset import index as index_module
+from generative.dataset import indexing as index_module
 from generative.dataset.build import Draw, build_sequences, choose
 from generative.dataset.draw import draw, natural_weights
-from generative.dataset.index import build_index, read_index
+from generative.dataset.index import read_index
+from generative.dataset.indexing import build_index
 from generative.dataset.proportions import Proportions, exact_counts, parse_mix
 from generative.dataset.sequences import read_sequences
 from generative.dataset.source import read_unit, units
@@ -23,6 +24,7 @@ from generative.dataset.windows import Cutting, cut
 from generative.frames import Pose, from_frames, to_frames
 from larvastats.errors import DataError, UsageError
 from larvastats.io import trx
+from larvastats.io.ingest import ingest
 from larvastats.io.tracks import Tracks
 
 Make = Callable[..., Tracks]
@@ -132,6 +134,24 @@ def test_index_is_the_same_from_several_processes_and_from_pieces(
     for name, column in one.rows.items():
         np.testing.assert_array_equal(column, other.rows[name])
     assert build_index(database, path).n_read == 0  # nothing has changed
+
+
+def test_a_store_gives_the_same_sequences_as_its_recordings(
+    database: Path, indexed: Path, tmp_path: Path
+) -> None:
+    ingest(database, tmp_path / "store", keep="midline")
+    build_index(tmp_path / "store", tmp_path / "index.h5")
+    one, other = read_index(indexed), read_index(tmp_path / "index.h5")
+    assert one.names["assays"] == other.names["assays"]
+    for name in ("larva", "start", "end", "action", "genotype", "stimulus"):
+        np.testing.assert_array_equal(one.rows[name], other.rows[name])
+    what = Draw((30, 5, 0), "natural")
+    first = build_sequences(one, tmp_path / "one.h5", what)
+    second = build_sequences(other, tmp_path / "other.h5", what)
+    np.testing.assert_allclose(first.frames, second.frames, atol=1e-5)  # a store holds float32
+    ingest(database, tmp_path / "bouts", keep="bouts")
+    with pytest.raises(DataError, match="made with --keep midline"):
+        build_index(tmp_path / "bouts", tmp_path / "no.h5")
 
 
 def test_recordings_that_cannot_be_read_are_named_and_the_others_go_on(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,13 +13,21 @@ torch = pytest.importorskip("torch", reason="needs torch (extra generative)")
 
 from scipy import ndimage
 
-from generative.config import LossConfig
+from generative.checkpoints import load_model
+from generative.config import LossConfig, make_config
+from generative.dataset.build import Draw, build_sequences
+from generative.dataset.index import read_index
+from generative.dataset.indexing import build_index
+from generative.dataset.windows import Cutting
 from generative.frames import Pose
 from generative.images import PACKED, SIDE, WIDTH, draw_contours, pack_images, unpack_images
 from generative.losses import compute_loss
 from generative.models import Batch, Conditions, Shape, build_model, hyperparameters
+from generative.training import train
 from larvastats.errors import DataError
+from larvastats.io import trx
 from larvastats.io.contours import Contours
+from larvastats.io.paths import database_path
 
 
 def ellipse(n: int, angle: float = 0.0, bend: float = 0.0) -> np.ndarray:
@@ -125,6 +135,36 @@ def test_reconstructions_from_the_latent_alone_are_larvae(skip: bool) -> None:
     assert made.sum() == pytest.approx(real.sum(), rel=0.2)
     pieces = [ndimage.label(image)[1] for film in made for image in film]
     assert np.mean(np.array(pieces) == 1) > 0.95
+
+
+def test_films_from_recordings_to_a_trained_model(
+    make_tracks: Any, alone: Any, tmp_path: Path
+) -> None:
+    database = tmp_path / "database"
+    for k in range(3):
+        bare = make_tracks(np.random.default_rng(k), "A", f"20240101_12000{k}", 1, 90)
+        along = np.gradient(bare.midline, axis=1)
+        across = np.stack((-along[:, :, 1], along[:, :, 0]), axis=2)  # as wide as points are apart
+        sides = [bare.midline + across, (bare.midline - across)[:, ::-1]]
+        outline = Contours.from_padded(np.concatenate(sides, axis=1))
+        tracks = replace(bare, contour=outline)
+        path = database / database_path(tracks.identity, "trx.mat")
+        path.parent.mkdir(parents=True)
+        trx.write(tracks, path)
+    build_index(database, tmp_path / "index.h5", Cutting(30, 20, 30, images=True))
+    index = read_index(tmp_path / "index.h5")
+    sequences = build_sequences(index, tmp_path / "films.h5", Draw((3, 2, 0), "natural"))
+    assert sequences.images and sequences.frames.shape == (5, 30, PACKED)
+    drawn = unpack_images(torch.from_numpy(np.array(sequences.frames)))
+    assert 0.01 < float(drawn.mean()) < 0.3
+    config = make_config({"model": {"name": "cnn3d_vae", "preset": "tiny"},
+                          "training": {"epochs": 1, "batch_size": 2}})  # fmt: skip
+    row = train(sequences, config, tmp_path / "run", alone).rows[0]
+    assert np.isfinite(row["bce"]) and np.isfinite(row["validation_loss"])
+    assert 0 <= row["r2"] <= 1
+    model, description = load_model(tmp_path / "run")
+    assert model.IMAGES and description.normaliser is None
+    assert (tmp_path / "run" / "losses.png").is_file()
 
 
 def test_wild_logits_do_not_overflow() -> None:

@@ -165,6 +165,12 @@ def test_names_presets_and_options_are_checked() -> None:
         build_model("lstm_vae", SHAPE, hyperparameters("lstm_vae", "tiny", {"depth": 3}))
 
 
+@pytest.mark.parametrize("name", ["interpolate", "transition_ae"])
+def test_sequences_shorter_than_a_transition_are_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="take 10 frames, but sequences have 8"):
+        build_model(name, Shape(24, 8, 6, 3, 4), hyperparameters(name, "tiny", {}))
+
+
 def test_posterior_is_clamped_and_its_divergence_that_of_torch() -> None:
     wild = Posterior.clamped(torch.zeros(2, 3), torch.full((2, 3), 200.0))
     assert torch.isfinite(wild.kl()).all()
