@@ -44,7 +44,8 @@ def main(run: str, recordings: str) -> None:
     found = reconstruct(run, stretches)
     print(
         f"{found.n_sequences} sequences of {found.n_larvae} stretches: R² {found.r2:.4f} "
-        f"(another's latent {found.r2_shuffled:.3f}), a point is off by {found.error:.4f} body lengths"
+        f"(another's latent {found.r2_shuffled:.3f}), "
+        f"a point is off by {found.error:.4f} body lengths"
     )
 
 

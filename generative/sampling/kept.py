@@ -32,6 +32,7 @@ from larvastats.errors import DataError, UsageError
 from larvastats.io.files import AnyPath, sha256
 
 PRIOR_FILE = "prior.safetensors"
+LAYOUT = 1
 
 
 def open_sampler(folder: AnyPath, *, kind: str = "mixture", seed: int = 0) -> Sampler:
@@ -58,7 +59,7 @@ def open_sampler(folder: AnyPath, *, kind: str = "mixture", seed: int = 0) -> Sa
             "`larvastats generate train` named."
         )
     model, description = load_model(folder)
-    said = {"model": sha256(folder / MODEL_FILE), "kind": kind, "seed": seed}
+    said = {"layout": LAYOUT, "model": sha256(folder / MODEL_FILE), "kind": kind, "seed": seed}
     kept = folder / PRIOR_FILE
     if kept.is_file():
         tensors, _, state = read_checkpoint(kept)
