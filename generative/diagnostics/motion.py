@@ -82,7 +82,8 @@ def spectra(
     whole = frames[mask.all(axis=1)]
     midline = midlines_of(whole)
     velocity = np.diff(midline.mean(axis=2), axis=1) / dt
-    bend = bend_of(midline)[..., None]
+    # a body that coils beyond half a turn goes on, it does not jump to the other side
+    bend = np.unwrap(bend_of(midline), axis=1)[..., None]
     frequency = np.asarray(np.fft.rfftfreq(velocity.shape[1], dt)[1:], np.float64)
     power = [_power(velocity)[1:], _power(bend[:, 1:])[1:]]
     return frequency, np.stack(power)

@@ -60,3 +60,12 @@ def test_the_metric_says_how_far_frames_move(rng):
     scale = torch.cat((torch.full((22,), 0.1), torch.full((2,), 0.02))).double()
     far = ((from_body(straight + change) - from_body(straight)) / scale).norm()
     assert float((metric(11, 0.1, 0.02) @ change).norm() / far) == pytest.approx(1, abs=1e-3)
+
+
+def test_five_vertebrae_come_back(rng):
+    midline = rng.normal(size=(4, 9, 5, 2))
+    five = torch.from_numpy(to_frames(midline, np.full(4, 3.0))[0])
+    mask = torch.ones((4, 9), dtype=torch.bool)
+    body = to_body(five, mask)
+    assert body.shape == (4, 9, 10)
+    assert torch.allclose(from_body(body), five, atol=1e-9)
