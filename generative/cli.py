@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from generative import cli_samples
 from larvastats.cli import options as o
 from larvastats.errors import DataError
 
@@ -19,7 +20,8 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
     help="Learn how larvae move, and draw new trajectories.\n\n"
-    "`index` finds every sequence in the recordings, `train` learns from a draw of them.",
+    "`index` finds every sequence in the recordings, `train` learns from a draw of them, `sample` "
+    "draws new ones, `diagnose` examines how like real ones they are.",
 )
 
 DATA, MODEL = o.DATA, "Model"
@@ -122,7 +124,7 @@ def index(
     table = Proportions.of(found.names["actions"], found.rows["action"])
     if json:
         counts = dict(zip(table.actions, table.counts, strict=True))
-        _print_json({"command": "generate index", **asdict(report), "sequences": counts})
+        print_document({"command": "generate index", **asdict(report), "sequences": counts})
         return
     typer.echo(
         f"{report.path}: {report.n_sequences:,} sequences of {report.n_larvae:,} larvae in "
@@ -193,7 +195,7 @@ def train(
     if report is None:  # another process of torchrun speaks
         return
     if json:
-        _print_json({"command": "generate train", **report.to_json()})
+        print_document({"command": "generate train", **report.to_json()})
     else:
         typer.echo(str(report))
 
@@ -213,10 +215,15 @@ def _counts(text: str) -> tuple[int, int, int]:
     return first, second, third
 
 
-def _print_json(document: dict[str, Any]) -> None:
+def print_document(document: dict[str, Any]) -> None:
+    """Print one JSON document, with the version."""
     import json
 
     from larvastats import __version__
 
     whole = {"version": __version__, **document}
     typer.echo(json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+app.command(epilog=_examples(cli_samples.SAMPLE_EXAMPLES))(cli_samples.sample)
+app.command(epilog=_examples(cli_samples.DIAGNOSE_EXAMPLES))(cli_samples.diagnose)

@@ -43,6 +43,9 @@ from larvastats.errors import DataError
 NORMALISER_SEQUENCES = 20_000
 """Sequences that the normaliser is fitted to, at most."""
 
+BEGIN_SEQUENCES = 6000
+"""Sequences that a model may choose its start from, at most."""
+
 CHECK_EVERY = 20
 """Steps between looks at the loss."""
 
@@ -152,7 +155,8 @@ def train(
     trainer = _Trainer(model.to(process.device), description, sequences, folder, process)
     if not model.TRAINED:
         return trainer.fit_once()
-    trainer.resume()
+    if not trainer.resume():
+        trainer.begin()
     with Logbook(folder, config.training.epochs, progress and process.first) as logbook:
         state = trainer.state
         last = config.training.epochs if until is None else min(until, config.training.epochs)
@@ -189,6 +193,15 @@ class _Trainer:
         if model.TRAINED:
             self.optimizer = _optimizer(model, description.config)
             self.wrapped = _wrapped(model, process)
+
+    def begin(self) -> None:
+        """Let the model choose its start from training sequences; the same in every process."""
+        norm = self.description.normaliser
+        if norm is not None:
+            some = self.data.take(np.arange(min(len(self.data), BEGIN_SEQUENCES)))
+            self.model.begin(
+                some, *(torch.from_numpy(a).to(some.x) for a in (norm.mean, norm.scale))
+            )
 
     # -- one epoch ---------------------------------------------------------------------------------
 
@@ -313,11 +326,11 @@ class _Trainer:
         }  # fmt: skip
         write_checkpoint(self.folder / STATE_FILE, tensors, self.description, state)
 
-    def resume(self) -> None:
-        """Go on from the folder's checkpoint, if it has one."""
+    def resume(self) -> bool:
+        """Go on from the folder's checkpoint; False where it has none."""
         path = self.folder / STATE_FILE
         if not path.is_file():
-            return
+            return False
         tensors, found, state = read_checkpoint(path)
         self._check_same(path, found)
         weights: dict[str, Tensor] = {}
@@ -337,6 +350,7 @@ class _Trainer:
             raise DataError(
                 f"{path}: the checkpoint cannot go on ({error}); train into another folder."
             ) from error
+        return True
 
     def _check_same(self, path: Path, found: Description) -> None:
         own = self.description

@@ -92,7 +92,7 @@ def build_index(
     """
     path, cutting = Path(path), cutting or Cutting()
     _check_cutting(cutting)
-    found = units(source, reading)
+    found = units(Path(source).resolve(), reading)  # trainings are started elsewhere
     parts = path.with_name(f".{path.name}.parts")
     settings = {"source": str(Path(source).resolve()), "cutting": asdict(cutting),
                 "reading": {k: str(v) if isinstance(v, Path) else v

@@ -196,6 +196,17 @@ class Model(nn.Module):
         """Return free-running reconstructions from the posterior's mean, shape of ``batch.x``."""
         return self.decode(self.encode(batch).mean, batch.conditions, batch.x.shape[1])
 
+    def begin(self, batch: Batch, mean: Tensor, scale: Tensor) -> None:
+        """Choose where to start; by default the weights stay as drawn.
+
+        Parameters
+        ----------
+        batch : Batch
+            Training sequences.
+        mean, scale : Tensor, shape (N,)
+            What they were normalised by.
+        """
+
     def noise_shape(self, batch: int, frames: int) -> tuple[int, ...]:
         """Shape of the noise that :meth:`terms` takes."""
         return (batch, self.latent)

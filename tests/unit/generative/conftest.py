@@ -138,3 +138,22 @@ def alone():
 
     torch.set_num_threads(1)
     return Process(0, 1, torch.device("cpu"))
+
+
+@pytest.fixture(scope="session")
+def trained(indexed: Path, alone, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a short training of the default model with bodies, and its training set."""
+    from generative.config import make_config
+    from generative.dataset.build import Draw, build_sequences
+    from generative.dataset.index import read_index
+    from generative.training import train
+
+    folder = tmp_path_factory.mktemp("trained")
+    what = Draw((400, 120, 0), "natural")
+    drawn = build_sequences(read_index(indexed), folder / "sequences.h5", what)
+    config = make_config({
+        "model": {"preset": "tiny", "options": {"body": True}},
+        "training": {"epochs": 1, "learning_rate": 1e-4}, "loss": {"beta_warmup": 0.0},
+    })  # fmt: skip
+    train(drawn, config, folder, alone)
+    return folder
