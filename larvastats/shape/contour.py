@@ -76,9 +76,19 @@ def resample(vertices: ArrayLike, start: ArrayLike, n: int = N_POINTS) -> NDArra
     v, begin = np.asarray(vertices).reshape(-1, 2), np.asarray(start, np.int64)
     out = np.full((len(begin) - 1, 2, n), np.nan, dtype=np.float32)
     for block in _blocks(begin):
-        own = v[begin[block.start] : begin[block.stop]]
-        _resample(own, begin[block.start : block.stop + 1] - begin[block.start], out[block])
+        own = begin[block.start : block.stop + 1]
+        _resample(v[own[0] : own[-1]], own - own[0], out[block])
     return out.transpose(0, 2, 1)
+
+
+def count_vertices(vertices: ArrayLike, start: ArrayLike) -> NDArray[np.int64]:
+    """Count the finite vertices of outlines, shape (frame,)."""
+    v, begin = np.asarray(vertices).reshape(-1, 2), np.asarray(start, np.int64)
+    out = np.empty(len(begin) - 1, np.int64)
+    for block in _blocks(begin):
+        own = begin[block.start : block.stop + 1]
+        out[block] = _finite(v[own[0] : own[-1]], own - own[0])[1]
+    return out
 
 
 def perimeter(vertices: ArrayLike, start: ArrayLike) -> NDArray[np.float64]:
