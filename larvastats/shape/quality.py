@@ -43,7 +43,7 @@ MEASURES = ("energy", "amplitude")
 ENOUGH_VERTICES = 2 * HARMONICS + 2
 """Fewer vertices carry no harmonic above the cut-off; without a spectrum the rest is judged."""
 
-_BLOCK = 1 << 14  # frames whose outlines are in memory at once
+_BLOCK = 1 << 10  # frames whose outlines fit into a processor's cache
 
 
 class Fault(IntEnum):
