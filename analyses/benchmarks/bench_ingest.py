@@ -1,11 +1,17 @@
 """A store against the directory it was made of: rate and memory of ingest, time to a first count.
 
     python analyses/benchmarks/bench_ingest.py --assays 10 100 1000
+    python analyses/benchmarks/bench_ingest.py --assays 4 16 --vertices 100 500
 
 For each number of assays a screen is simulated as a directory of trx.mat files: plates of ten
 larvae, ten frames a second, with labels, 11-point spines and three series. Every measurement runs
 in a process of its own, so that memory is its own peak; times leave out the imports. The counts
 must be the same from both.
+
+With ``--vertices`` plates are filmed instead, with outlines of so many vertices and realistic
+faults: processor time per million frames and peak memory of ingest with the filter and kinematics,
+of ingest that judges nothing (``--filter none``, which reads no outlines), and of reading the
+outlines alone.
 """
 
 from __future__ import annotations
@@ -18,10 +24,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 
 from larvastats.io import trx
 from larvastats.io.source import load
@@ -48,6 +56,29 @@ def fill(source: str, store: str) -> int:
     return ingest(source, store, keep="midline").n_read
 
 
+def shaped(source: str, store: str, filter: str) -> int:
+    """Ingest films and return the number of frames."""
+    ingest(source, store, filter=filter)
+    return int(pq.read_table(Path(store, "assays.parquet"))["n_frames"].to_numpy().sum())
+
+
+def filmed(source: str, assays: str, vertices: str) -> int:
+    """Film plates; in a process of its own, for its memory would count as that of its children."""
+    n = int(assays)
+    simulate(
+        source, lines=1, assays_per_line=-(-n // 2), dates=1, control_assays_per_date=n // 2,
+        larvae=LARVAE, format="trx", shapes="contour", contour_points=int(vertices),
+        faults="realistic",
+    )  # fmt: skip
+    return n
+
+
+def outlines(source: str) -> int:
+    """Read the outlines of films and return the number of frames."""
+    paths = sorted(Path(source).rglob("*.mat"))
+    return sum(t.n_frames for p in paths for t in trx.read_tracks(p, shapes=("contour",)))
+
+
 def make(folder: Path, n: int) -> None:
     """Simulate a screen of `n` assays, and give its larvae shapes."""
     bare, source = folder / "bare", folder / "database"
@@ -72,7 +103,8 @@ def make(folder: Path, n: int) -> None:
     shutil.rmtree(bare)
 
 
-TASKS = {"count": first_count, "ingest": fill}
+TASKS = {"count": first_count, "ingest": fill, "shaped": shaped,
+         "film": filmed, "outlines": outlines}  # fmt: skip
 
 
 def measure(task: str, *words: str) -> dict[str, Any]:
@@ -83,11 +115,11 @@ def measure(task: str, *words: str) -> dict[str, Any]:
 
 def run_task(task: str, *words: str) -> None:
     """Run a task here and print what it took."""
-    start = time.perf_counter()
+    start, busy = time.perf_counter(), time.process_time()
     result = TASKS[task](*words)
-    seconds = time.perf_counter() - start
+    seconds, busy = time.perf_counter() - start, time.process_time() - busy
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # KiB on Linux
-    print(json.dumps({"result": result, "seconds": seconds, "peak": peak}))
+    print(json.dumps({"result": result, "seconds": seconds, "busy": busy, "peak": peak}))
 
 
 def size(folder: Path) -> float:
@@ -118,16 +150,41 @@ def compare(assays: int, repeats: int) -> None:
         )
 
 
+def film(assays: int, vertices: int, repeats: int) -> None:
+    """Ingest films with and without the filter, and read their outlines alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, store = str(Path(folder, "films")), Path(folder, "store")
+        measure("film", source, str(assays), str(vertices))
+        said = []
+        for what, words in (
+            ("filter", ["shaped", source, str(store), "default"]),
+            ("no filter", ["shaped", source, str(store), "none"]),
+            ("outlines alone", ["outlines", source]),
+        ):
+            tries = []
+            for _ in range(repeats):
+                shutil.rmtree(store, ignore_errors=True)
+                tries.append(measure(*words))
+            best = min(tries, key=lambda one: one["busy"])
+            said.append(f"{what} {best['busy'] / best['result'] * 1e6:.1f} s, "
+                        f"peak {best['peak']:.0f} MiB")  # fmt: skip
+        print(f"{assays} assays, {tries[0]['result']} frames, outlines of {vertices} vertices; "
+              f"per million frames: {'; '.join(said)}", flush=True)  # fmt: skip
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--assays", type=int, nargs="+", default=[10, 100, 1000])
+    parser.add_argument("--vertices", type=int, nargs="+", default=[])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--task", nargs="+", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.task:
         run_task(*given.task)
         return
-    for assays in given.assays:
+    for assays, vertices in product(given.assays, given.vertices):
+        film(assays, vertices, given.repeats)
+    for assays in [] if given.vertices else given.assays:
         compare(assays, given.repeats)
 
 

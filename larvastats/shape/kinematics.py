@@ -123,6 +123,23 @@ def kinematics(
     return {name: out[name] for name in UNITS}
 
 
+def head_angle(midline: ArrayLike) -> Array:
+    """Angle from the rear half's direction to the front half's, as in :data:`UNITS`.
+
+    Parameters
+    ----------
+    midline : array-like, shape (frame, point, 2)
+        Head first, at least three points.
+
+    Returns
+    -------
+    ndarray, shape (frame,)
+        Rad, in (-pi, pi]; NaN where head, neck or tail is, or where a half has no length.
+    """
+    rear, front = _halves(np.asarray(midline, np.float64))
+    return _angle_between(rear, front)
+
+
 def units(length_unit: str = "mm") -> dict[str, str]:
     """Return the units of all series for a unit of length."""
     return {name: unit.format(length_unit) for name, unit in UNITS.items()}
@@ -133,9 +150,7 @@ def units(length_unit: str = "mm") -> dict[str, str]:
 
 def _shape(points: Array) -> dict[str, Array]:
     length = arc_length(points)
-    low, high = (points.shape[1] - 1) // 2, points.shape[1] // 2
-    neck = (points[:, low] + points[:, high]) / 2
-    front, rear = points[:, 0] - neck, neck - points[:, -1]
+    rear, front = _halves(points)
     bend = _turns(points)
     with np.errstate(invalid="ignore", divide="ignore"):
         return {
@@ -145,6 +160,13 @@ def _shape(points: Array) -> dict[str, Array]:
             "curvature": np.where(length > 0, bend / length, np.nan),
             "orientation": _direction(rear),
         }
+
+
+def _halves(points: Array) -> tuple[Array, Array]:
+    """Vectors from tail to neck and from neck to head, shape (frame, 2)."""
+    low, high = (points.shape[1] - 1) // 2, points.shape[1] // 2
+    neck = (points[:, low] + points[:, high]) / 2
+    return neck - points[:, -1], points[:, 0] - neck
 
 
 def _turns(points: Array) -> Array:

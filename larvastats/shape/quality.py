@@ -31,6 +31,7 @@ from larvastats.shape.contour import (
     MIN_VERTICES,
     N_POINTS,
     coefficients,
+    count_vertices,
     low_pass,
     resample,
     turning_number,
@@ -42,7 +43,7 @@ MEASURES = ("energy", "amplitude")
 ENOUGH_VERTICES = 2 * HARMONICS + 2
 """Fewer vertices carry no harmonic above the cut-off; without a spectrum the rest is judged."""
 
-_BLOCK = 1 << 14  # frames whose outlines are in memory at once
+_BLOCK = 1 << 10  # frames whose outlines fit into a processor's cache
 
 
 class Fault(IntEnum):
@@ -313,8 +314,7 @@ def _judge_outlines(
     vertices, start = np.asarray(vertices).reshape(-1, 2), np.asarray(start, np.int64)
     n = len(start) - 1
     high, crossing, flat = np.full(n, np.nan), np.zeros(n, bool), np.zeros(n, bool)
-    there = np.isfinite(vertices).all(axis=1)
-    counts = np.diff(np.concatenate(([0], np.cumsum(there)))[start])
+    counts = count_vertices(vertices, start)
     for begin in range(0, n, _BLOCK):
         end = min(begin + _BLOCK, n)
         own = vertices[start[begin] : start[end]]

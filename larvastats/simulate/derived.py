@@ -8,6 +8,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from larvastats.shape.kinematics import head_angle
+from larvastats.shape.midline import arc_length
+
 Array = NDArray[np.float64]
 
 WINDOW = 5
@@ -32,18 +35,17 @@ def derive(midline: Array, t: Array, track: NDArray[np.integer]) -> dict[str, Ar
         ``head_angle`` of the front half of the body against the rear half (rad, to the left
         positive). Means over :data:`WINDOW` frames of the track, without frames that have none.
     """
-    z = midline[..., 0] + 1j * midline[..., 1]
-    middle = z.mean(axis=1)
-    half = z.shape[1] // 2
+    middle = midline.mean(axis=1)
     same = np.diff(track, prepend=-1) == 0
     with np.errstate(invalid="ignore", divide="ignore"):
-        step = np.abs(np.diff(middle, prepend=np.nan)) / np.diff(t, prepend=np.nan)
-        raw = {
-            "length": np.abs(np.diff(z, axis=1)).sum(axis=1),
-            "speed": np.where(same, step, np.nan),
-            "head_angle": np.angle((z[:, 0] - z[:, half]) * np.conj(z[:, half] - z[:, -1])),
-        }
-    raw["head_angle"][np.isnan(middle)] = np.nan
+        way = np.diff(middle, axis=0, prepend=np.nan)
+        step = np.hypot(way[:, 0], way[:, 1]) / np.diff(t, prepend=np.nan)
+    raw = {
+        "length": arc_length(midline),
+        "speed": np.where(same, step, np.nan),
+        "head_angle": head_angle(midline),
+    }
+    raw["head_angle"][np.isnan(middle).any(axis=1)] = np.nan
     return {name: _mean(series, track) for name, series in raw.items()}
 
 

@@ -8,8 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from larvastats.errors import DataError, UsageError
+from larvastats.io.contours import Contours
 from larvastats.io.files import AnyPath, replacing
 from larvastats.io.tracks import Tracks
+from larvastats.shape.contour import MIN_VERTICES, area, perimeter
+from larvastats.shape.midline import arc_length
 from larvastats.shape.vertebrae import five_vertebrae
 
 Array = NDArray[np.float64]
@@ -102,11 +105,11 @@ def _features(
     yield "mom_dst", step
     yield "acc_dst", _path(step, tracks.larva_index)
     yield "dst_to_origin", np.abs(middle - middle[_firsts(tracks.larva_index)])
-    outline = None if tracks.contour is None else _outlines(tracks, z, px_per_mm, corner)
-    if outline is not None:
-        yield "area", outline[0]
-        yield "perimeter", outline[1]
-    length = np.abs(np.diff(z, axis=1)).sum(axis=1)
+    contour = tracks.contour
+    if contour is not None:
+        yield "area", area(contour.vertices, contour.start) * px_per_mm**2
+        yield "perimeter", perimeter(contour.vertices, contour.start) * px_per_mm
+    length = arc_length(points)
     yield "spine_length", length
     with np.errstate(invalid="ignore"):
         bending = np.degrees(np.angle((z[:, 4] - z[:, 2]) / (z[:, 0] - z[:, 2]))) % 360
@@ -115,9 +118,9 @@ def _features(
     names = ("head", "spinepoint_1", "spinepoint_2", "spinepoint_3", "tail")
     for name, point in zip(names, z.T, strict=True):
         yield from _places(name, point)
-    if outline is not None:
-        for k in range(3):
-            yield f"radius_{k + 1}", outline[2][:, k]
+    if contour is not None:
+        for k, radius in enumerate(_radii(contour, z, px_per_mm, corner).T):
+            yield f"radius_{k + 1}", radius
     yield from _flags(z, length, bending, tracks, frame, fps, px_per_mm)
 
 
@@ -177,22 +180,17 @@ def _path(step: Array, larva: NDArray[np.integer]) -> Array:
     return total - total[_firsts(larva)]
 
 
-def _outlines(
-    tracks: Tracks, z: NDArray[np.complex128], px_per_mm: float, corner: complex
-) -> tuple[Array, Array, Array]:
-    """Area, perimeter, and distances of the three inner spine points to the outline."""
-    assert tracks.contour is not None
-    counts = tracks.contour.counts
-    area, perimeter = np.full(len(counts), np.nan), np.full(len(counts), np.nan)
+def _radii(
+    contour: Contours, z: NDArray[np.complex128], px_per_mm: float, corner: complex
+) -> Array:
+    """Distances of the three inner spine points to the outline, shape (frame, 3)."""
+    counts = contour.counts
     radius = np.full((len(counts), 3), np.nan)
-    for n in np.unique(counts[counts > 2]):
+    for n in np.unique(counts[counts >= MIN_VERTICES]):
         rows = np.flatnonzero(counts == n)
         for part in np.array_split(rows, -(-len(rows) * int(n) // 1_000_000)):
-            xy = tracks.contour.take(part).vertices.reshape(len(part), n, 2) * px_per_mm
+            xy = contour.take(part).vertices.reshape(len(part), n, 2) * px_per_mm
             ring = xy[..., 0] - 1j * xy[..., 1] - corner + _MARGIN * (1 + 1j)
-            ahead = np.roll(ring, -1, axis=1)
-            area[part] = np.abs((np.conj(ring) * ahead).imag.sum(axis=1)) / 2
-            perimeter[part] = np.abs(ahead - ring).sum(axis=1)
             for k in range(3):
                 radius[part, k] = np.abs(ring - z[part, k + 1, None]).min(axis=1)
-    return area, perimeter, radius
+    return radius

@@ -172,7 +172,7 @@ def _outlines(
 ) -> Contours:
     """Outlines of one larva."""
     xs, ys = (
-        read_points(struct, name, cell, n)[:, timed].T
+        _single(read_points(struct, name, cell, n))
         for name, cell in zip(CONTOUR, (x, y), strict=True)
     )
     if xs.shape != ys.shape:
@@ -181,19 +181,27 @@ def _outlines(
             f"{ys.shape[1]} and {xs.shape[1]}; the file is damaged."
         )
     there = ~(np.isnan(xs) | np.isnan(ys))
-    closed = Contours.from_counts(np.stack((xs[there], ys[there]), axis=1), there.sum(axis=1))
-    return _open(closed)
+    there[~timed] = False
+    _open(xs, ys, there)
+    vertices = np.stack((xs[there], ys[there]), axis=1)
+    return Contours.from_counts(vertices, np.count_nonzero(there, axis=1)[timed])
 
 
-def _open(closed: Contours) -> Contours:
-    """Drop the last vertex of an outline where it is the first one again."""
-    first, last = closed.start[:-1], closed.start[1:] - 1
-    several = np.flatnonzero(last > first)
-    ends = closed.vertices[first[several]], closed.vertices[last[several]]
-    again = several[(ends[0] == ends[1]).all(axis=1)]
-    counts = closed.counts
-    counts[again] -= 1
-    return Contours.from_counts(np.delete(closed.vertices, last[again], axis=0), counts)
+def _single(points: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Transpose to (frame, vertex), in the precision of outlines."""
+    # what becomes infinite is refused by the reader; invalid: NaN that signal
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.ascontiguousarray(points.T, dtype=np.float32)
+
+
+def _open(xs: NDArray[np.float32], ys: NDArray[np.float32], there: NDArray[np.bool_]) -> None:
+    """Take the last vertex of an outline out of `there` where it is the first one again."""
+    first = there.argmax(axis=1)
+    last = there.shape[1] - 1 - there[:, ::-1].argmax(axis=1)
+    frame = np.arange(len(there))
+    again = (xs[frame, first] == xs[frame, last]) & (ys[frame, first] == ys[frame, last])
+    again &= last > first
+    there[frame[again], last[again]] = False
 
 
 # -- series ----------------------------------------------------------------------------------------

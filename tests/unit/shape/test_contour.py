@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from larvastats.errors import UsageError
 from larvastats.io.contours import Contours
+from larvastats.shape import contour
 from larvastats.shape.contour import (
     HARMONICS,
     area,
@@ -134,3 +135,22 @@ def test_too_many_harmonics_and_other_shapes_are_refused():
         low_pass(curves(1, 12))
     with pytest.raises(UsageError, match=r"shape \(frame, point, 2\)"):
         coefficients(np.zeros((4, 2)))
+
+
+def test_neighbours_of_a_frame_without_an_outline_keep_theirs(monkeypatch: pytest.MonkeyPatch):
+    outlines = [own + 50.0 for own in curves(60, 40, seed=3)]
+    for frame, odd in ((0, np.empty((0, 2))), (7, np.ones((2, 2))), (8, np.full((40, 2), 5.0)),
+                       (20, np.full((9, 2), np.nan)), (59, np.ones((3, 2)))):  # fmt: skip
+        outlines[frame] = odd
+    outlines[30] = np.concatenate((outlines[30][:9], np.full((5, 2), np.nan), outlines[30][9:]))
+    outlines[31] = outlines[31] * 1e30  # a step that would swallow those of its neighbours
+    start = np.concatenate(([0], np.cumsum([len(own) for own in outlines])))
+    for at_once in (1, 100, 1 << 15):  # one frame, a few, all
+        monkeypatch.setattr(contour, "_VERTICES", at_once)
+        found = resample(np.concatenate(outlines), start, 25)
+        lost = np.isnan(found).any(axis=(1, 2))
+        assert np.flatnonzero(lost).tolist() == [0, 7, 8, 20, 59]
+        for frame in np.flatnonzero(~lost):
+            np.testing.assert_allclose(
+                found[frame], slowly(outlines[frame], 25), rtol=1e-5, atol=1e-5
+            )
