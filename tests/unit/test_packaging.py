@@ -155,3 +155,15 @@ def test_ci_fails_when_pytest_gave_no_result(ci) -> None:
 def test_changelog_describes_this_version() -> None:
     text = (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8")
     assert re.search(rf"^## {re.escape(PROJECT['version'])}\b", text, re.MULTILINE)
+
+
+def test_links_and_pictures_of_the_documents_lead_somewhere() -> None:
+    folders = ("analyses", "larvastats", "generative", "reports", "tests")
+    documents = [*REPOSITORY.glob("*.md")]
+    for folder in folders:
+        documents += (REPOSITORY / folder).rglob("*.md")
+    assert REPOSITORY / "analyses" / "statistics.md" in documents
+    for document in documents:
+        for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", document.read_text(encoding="utf-8")):
+            if "://" not in link:
+                assert (document.parent / link).exists(), f"{document} points at {link}"
