@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -239,6 +239,31 @@ def screen_columns(table: pd.DataFrame) -> pd.DataFrame:
     return shown.loc[:, filled]
 
 
+def alike(said: Iterable[tuple[str, str]]) -> list[list[str]]:
+    """Group sentences that differ in names, paths and numbers alone, in order of appearance.
+
+    Parameters
+    ----------
+    said : iterable of (str, str)
+        Whom each sentence is about, as it is named in it, and the sentence.
+    """
+    groups: dict[str, list[str]] = {}
+    for name, sentence in said:
+        kind = re.sub(r"'[^']*'|\S*/\S*|[0-9.]+", "…", sentence.replace(name, ""))
+        groups.setdefault(kind, []).append(sentence)
+    return list(groups.values())
+
+
+def told_once(notes: Iterable[str]) -> list[str]:
+    """Write notes for printing: what is said of many files is told of the first, and counted."""
+    groups: dict[str, list[str]] = {}
+    for note in dict.fromkeys(notes):
+        file = note.split(": ")[0]
+        about = re.sub(r"[0-9.]+", "…", note.removeprefix(file)) if "/" in file else note
+        groups.setdefault(about, []).append(note)
+    return [f"{len(g)} × {g[0]}" if len(g) > 1 else g[0] for g in groups.values()]
+
+
 def line_notes(table: pd.DataFrame) -> list[str]:
     """Gather the notes of a screen's lines: one sentence for each kind of note.
 
@@ -305,7 +330,7 @@ def screen_text(result: Any, rows: int = MAX_ROWS, where: str = "see tidy()") ->
     design = [f"{name + ':':<10}{text}" for name, text in screen_design(result).items()]
     body = table_text(screen_columns(result.table.iloc[:rows]))
     more = more_lines(len(result.table), rows, where)
-    notes = [f"note: {note}" for note in [*line_notes(result.table), *result.notes]]
+    notes = [f"note: {note}" for note in [*line_notes(result.table), *told_once(result.notes)]]
     head = ["", f"\t{screen_title(result)}", "", *design, ""]
     said = [verdict(result), *calibration_text(result)]
     return "\n".join([*head, body, *more, "", *notes, *said, ""])
@@ -327,5 +352,5 @@ def model_text(result: Any) -> str:
     if len(result.tests):
         shown = result.tests[["genotype", "term", "from", "statistic", "p_value", "p_adjusted"]]
         lines += ["", f"score tests against {d['control']}:", table_text(shown)]
-    lines += [f"note: {note}" for note in result.notes]
+    lines += [f"note: {note}" for note in told_once(result.notes)]
     return "\n".join([*lines, ""])

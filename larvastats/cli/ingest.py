@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -136,19 +135,17 @@ def _text(report: IngestReport) -> Iterable[str]:
     if len(groups) > MOST_REASONS:
         yield f"  and {len(groups) - MOST_REASONS} more reasons; all are in the store's index"
     notes = _grouped(("", note) for note in report.notes)
-    for alike in notes[:MOST_NOTES]:
-        yield f"note: {f'{len(alike)} × ' if len(alike) > 1 else ''}{alike[0]}"
+    for group in notes[:MOST_NOTES]:
+        yield f"note: {f'{len(group)} × ' if len(group) > 1 else ''}{group[0]}"
     if len(notes) > MOST_NOTES:
         yield f"and {len(notes) - MOST_NOTES} more notes, in column note of the index"
 
 
-def _grouped(failures: Iterable[tuple[str, str]]) -> list[list[str]]:
-    """Reasons that differ only in names and numbers, the most frequent first."""
-    groups: dict[str, list[str]] = {}
-    for source, reason in failures:
-        alike = re.sub(r"'[^']*'|\S*/\S*|[0-9.]+", "…", reason.replace(source, ""))
-        groups.setdefault(alike, []).append(reason)
-    return sorted(groups.values(), key=len, reverse=True)
+def _grouped(said: Iterable[tuple[str, str]]) -> list[list[str]]:
+    """Group what differs only in names and numbers, the most frequent first."""
+    from larvastats.printing import alike
+
+    return sorted(alike(said), key=len, reverse=True)
 
 
 def _nothing(source: Path, report: IngestReport) -> str:

@@ -109,7 +109,11 @@ def htest(result: HTest) -> None:
         _console().print(*parts, sep="\n")
         return
     times = [f"stimulus: {stimuli}"] if stimuli else []
-    typer.echo("\n".join([body, *times, *(f"note: {note}" for note in result.notes), ""]))
+    typer.echo(
+        "\n".join(
+            [body, *times, *(f"note: {note}" for note in printing.told_once(result.notes)), ""]
+        )
+    )
 
 
 def transitions(result: TransitionsResult) -> None:
@@ -171,7 +175,7 @@ def _pairs(pairs: Iterable[tuple[str, str]]) -> Table:
 
 
 def _notes(notes: Iterable[str]) -> list[RenderableType]:
-    notes = list(notes)
+    notes = printing.told_once(notes)
     return ["", _pairs(("note", note) for note in notes)] if notes else []
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from larvastats.printing import table_text
+from larvastats.printing import table_text, told_once
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -85,4 +85,4 @@ class CalibrationResult:
             "",
             self.verdict,
         ]
-        return "\n".join([*lines, *(f"note: {note}" for note in self.notes), ""])
+        return "\n".join([*lines, *(f"note: {note}" for note in told_once(self.notes)), ""])

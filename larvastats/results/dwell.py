@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from larvastats.printing import significant, table_text
+from larvastats.printing import significant, table_text, told_once
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -133,4 +133,4 @@ class DwellResult:
             lines += ["", "all states and windows of a genotype together:"]
             lines.append(table_text(self.tests[list(PRINTED_TESTS)]))
         lines += ["", *LEGEND]
-        return "\n".join([*lines, *(f"note: {note}" for note in self.notes), ""])
+        return "\n".join([*lines, *(f"note: {note}" for note in told_once(self.notes)), ""])

@@ -16,6 +16,7 @@ from larvastats.printing import (
     more_lines,
     significant,
     table_text,
+    told_once,
 )
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ def habituation_text(
     }
     body = table_text(printed_columns(result.table.iloc[:rows]))
     more = more_lines(len(result.table), rows, where)
-    notes = [f"note: {note}" for note in [*line_notes(result.table), *result.notes]]
+    notes = [f"note: {note}" for note in [*line_notes(result.table), *told_once(result.notes)]]
     head = ["", f"\t{title}", "", *(f"{name + ':':<11}{text}" for name, text in pairs.items()), ""]
     pulses = ["", "By pulse:", table_text(result.pulses)] if 0 < len(result.pulses) <= 60 else []
     return "\n".join([*head, body, *more, *pulses, "", *notes, *verdict(result), ""])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from larvastats.errors import UsageError
-from larvastats.printing import named_vector, p_text, significant, together
+from larvastats.printing import named_vector, p_text, significant, together, told_once
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -108,7 +108,7 @@ class HTest:
             lines.append(f" {low} {high}")
         if self.estimate:
             lines += ["sample estimates:", named_vector(self.estimate)]
-        lines += [f"note: {note}" for note in self.notes]
+        lines += [f"note: {note}" for note in told_once(self.notes)]
         return "\n".join([*lines, ""])
 
 

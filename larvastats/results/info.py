@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from larvastats.printing import table_text
+from larvastats.printing import table_text, told_once
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,4 +93,4 @@ class SourceInfo:
             "",
             table_text(self.lines),
         ]
-        return "\n".join([*lines, *(f"note: {n}" for n in self.notes), ""])
+        return "\n".join([*lines, *(f"note: {n}" for n in told_once(self.notes)), ""])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from larvastats.printing import p_text, significant, table_text
+from larvastats.printing import p_text, significant, table_text, told_once
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -115,4 +115,4 @@ class OrderResult:
         scored = self.table[self.table["z"].notna()].head(MAX_TRIPLES)
         if len(scored):
             lines += ["", table_text(scored[list(PRINTED)].rename(columns=PRINTED))]
-        return "\n".join([*lines, *(f"note: {note}" for note in self.notes), ""])
+        return "\n".join([*lines, *(f"note: {note}" for note in told_once(self.notes)), ""])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from larvastats.errors import UsageError
-from larvastats.printing import p_text, significant, table_text
+from larvastats.printing import p_text, significant, table_text, told_once
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -105,7 +105,7 @@ class TimecourseResult:
         if len(self.tests) > 1:
             lines.append("p and family error hold for all times of one genotype; q for all "
                          f"{len(self.tests)} genotypes (Benjamini-Hochberg).")  # fmt: skip
-        lines += [f"note: {note}" for note in self.notes]
+        lines += [f"note: {note}" for note in told_once(self.notes)]
         return "\n".join([*lines, ""])
 
 
@@ -232,5 +232,5 @@ class DistributionResult:
             parts = (f"{r.component} {significant(r.variance, 3)}"
                      for r in self.variances.itertuples())  # fmt: skip
             lines.append(f"variances: {', '.join(parts)}")
-        lines += [f"note: {note}" for note in self.notes]
+        lines += [f"note: {note}" for note in told_once(self.notes)]
         return "\n".join([*lines, ""])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from larvastats.errors import UsageError
+from larvastats.printing import told_once
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -98,4 +99,4 @@ class TransitionsResult:
             matrix = self.matrix(genotype, window)
             where = self.design["windows_text"].get(window, window)
             lines += ["", f"{genotype}, {where}:", matrix.round(3).to_string(na_rep="")]
-        return "\n".join([*lines, *(f"note: {n}" for n in self.notes), ""])
+        return "\n".join([*lines, *(f"note: {n}" for n in told_once(self.notes)), ""])
