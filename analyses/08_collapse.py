@@ -131,6 +131,7 @@ def draw(rows: dict[str, list[list[dict[str, Any]]]]) -> Figure:
             _course(axes[1], runs, "r2", name, colour)
         axes[0].set_yscale("symlog", linthresh=0.1)
         axes[0].set_ylim(bottom=0)
+        axes[0].yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes[0].set_title("KL divergence of the posterior, nats", loc="left")
         axes[1].set_ylim(-1.5, 1.02)
         axes[1].axhline(0, color=MUTED, linewidth=0.8)
