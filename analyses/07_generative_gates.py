@@ -27,8 +27,7 @@ EFFECTS = (
 )  # fmt: skip
 DATES = 5
 CONFIG = {
-    "model": {"preset": "tiny", "options": {"latent": 64, "body": True}},
-    "loss": {"beta": 1.0, "beta_warmup": 0.0},
+    "model": {"preset": "tiny"},
     "training": {"batch_size": 32, "learning_rate": 5e-4},
 }
 

@@ -27,7 +27,16 @@ from larvastats.errors import DataError, UsageError
 from larvastats.io.files import AnyPath, read_head, replacing
 
 FORMAT = "larvastats generative checkpoint"
-VERSION = 1
+VERSION = 2
+
+FIRST_OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
+    "transformer_vae": {
+        "tiny": {"latent": 32, "body": False},
+        "small": {"body": False},
+        "base": {"body": False},
+    }
+}
+"""What presets of version 1 meant where they mean something else now."""
 
 MODEL_FILE = "model.safetensors"
 """The model to use: the best of a training by its validation loss."""
@@ -166,9 +175,9 @@ def read_checkpoint(path: AnyPath) -> tuple[dict[str, Tensor], Description, Any]
             f"{path}: expected a checkpoint of `larvastats generate train`, but these are weights "
             "from elsewhere; give the model.safetensors of a training."
         )
-    if header.get("version") != str(VERSION):
+    if header.get("version") not in ("1", str(VERSION)):
         raise DataError(
-            f"{path}: expected a checkpoint of version {VERSION}, but it is of version "
+            f"{path}: expected a checkpoint of version 1 or {VERSION}, but it is of version "
             f"{header.get('version')!r}; use the larvastats that made it, or train anew."
         )
     if header.get("checksum") != _checksum(tensors):
@@ -177,13 +186,22 @@ def read_checkpoint(path: AnyPath) -> tuple[dict[str, Tensor], Description, Any]
             "copy it again, or train anew."
         )
     try:
-        description = Description.from_json(json.loads(header["description"]))
+        values = json.loads(header["description"])
+        if header["version"] == "1":
+            values["config"]["model"] = _of_first(values["config"]["model"])
+        description = Description.from_json(values)
         return tensors, description, json.loads(header["state"])
     except (KeyError, TypeError, ValueError, AttributeError, UsageError, RecursionError) as error:
         raise DataError(
             f"{path}: the checkpoint is damaged: what it says of itself cannot be read ({error}); "
             "copy it again, or train anew."
         ) from error
+
+
+def _of_first(model: Mapping[str, Any]) -> dict[str, Any]:
+    """Say in options what a preset of version 1 meant."""
+    meant = FIRST_OPTIONS.get(model["name"], {}).get(model["preset"], {})
+    return {**model, "options": {**meant, **model["options"]}}
 
 
 def load_model(path: AnyPath) -> tuple[Model, Description]:

@@ -41,7 +41,7 @@ class ModelConfig(_Strict):
     name: str = "transformer_vae"
     preset: str = "small"
     options: dict[str, int | float | bool] = Field(default_factory=dict)
-    """Hyperparameters that differ from the preset, such as ``width = 96``."""
+    """Hyperparameters that differ from the preset, such as ``width = 96`` or ``body = false``."""
 
 
 class LossConfig(_Strict):
@@ -50,7 +50,8 @@ class LossConfig(_Strict):
     name: LossName = "calibrated"
     kl: Literal["sum", "mean"] = "sum"
     beta: float = Field(default=1.0, ge=0)
-    beta_warmup: float = Field(default=0.3, ge=0, le=1)
+    beta_warmup: float | None = Field(default=None, ge=0, le=1)
+    """Share of all steps; by default 0.3, and 0 for ``transformer_vae`` with bodies."""
     velocity: float | None = Field(default=None, ge=0)
     """By default 0.1 in the calibrated loss; the report's have no such term."""
     acceleration: float = Field(default=0.0, ge=0)

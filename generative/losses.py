@@ -13,7 +13,8 @@ Three losses by name, for ``D`` numbers per sequence (frames that are there, tim
 ``calibrated``
     ``1/2 log MSE + b_t KL / D``: the variance is the one that fits best (sigma-VAE, Rybkin,
     Daniilidis & Levine 2021, arXiv:2006.13202), divided by D. ``b_t`` rises from 0 to ``beta`` over
-    the first ``beta_warmup`` of all steps.
+    the first ``beta_warmup`` of all steps; by default .3, and 0 where a model begins with a latent
+    that is used.
 
 The report does not say whether its KL is summed or averaged over dimensions; ``kl`` chooses, and is
 ``sum`` in ``calibrated``. For films the squared error is a cross-entropy (``+ dice``).
@@ -59,7 +60,9 @@ def alone(values: Tensor) -> Tensor:
     return values
 
 
-def beta_at(config: LossConfig, step: int, steps: int, epoch: int) -> float:
+def beta_at(
+    config: LossConfig, step: int, steps: int, epoch: int, warmup: float = 0.3
+) -> float:  # fmt: skip
     """Weight of the KL divergence.
 
     Parameters
@@ -69,12 +72,15 @@ def beta_at(config: LossConfig, step: int, steps: int, epoch: int) -> float:
         Step, from 0, of how many.
     epoch : int
         From 0.
+    warmup : float
+        The model's ``beta_warmup``; counts where the configuration has none.
     """
     if config.name == "report_plain":
         return 1.0
     if config.name == "report_warmup":
         return min(0.1, 0.005 * (epoch + 1))
-    ramp = max(1.0, config.beta_warmup * steps)
+    share = warmup if config.beta_warmup is None else config.beta_warmup
+    ramp = max(1.0, share * steps)
     return config.beta * min(1.0, step / ramp)
 
 

@@ -238,7 +238,8 @@ class _Trainer:
         own = slice(process.rank, None, process.count)
         batch = self.data.take(places[own], Augmentation(mirrored[own], dropped[own]))
         own_noise = torch.from_numpy(np.ascontiguousarray(noise[own])).to(process.device)
-        beta = beta_at(self.description.config.loss, state.step, self.steps, state.epoch)
+        beta = beta_at(self.description.config.loss, state.step, self.steps, state.epoch,
+                       self.model.beta_warmup)  # fmt: skip
         with self._chance(), self._precision():
             terms = self.wrapped(batch, own_noise)
         loss = compute_loss(

@@ -144,6 +144,8 @@ class Model(nn.Module):
     shape : Shape
     latent : int
         Dimensions of the latent (Z).
+    beta_warmup : float
+        Share of all steps over which beta rises from 0, where the configuration leaves it open.
     PRESETS : mapping of str to mapping
         Hyperparameters of ``tiny`` (tests), ``small`` (a laptop's processor) and ``base``.
     IMAGES : bool
@@ -158,10 +160,12 @@ class Model(nn.Module):
 
     shape: Shape
     latent: int
+    beta_warmup: float
 
     def __init__(self, shape: Shape, latent: int) -> None:
         super().__init__()
         self.shape, self.latent = shape, latent
+        self.beta_warmup = 0.3
 
     def encode(self, batch: Batch) -> Posterior:
         """Return where sequences lie in the latent."""

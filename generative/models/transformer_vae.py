@@ -4,12 +4,12 @@ After ACTOR (Petrovich, Black & Varol 2021, Action-Conditioned 3D Human Motion S
 Transformer VAE, arXiv:2104.05670). The decoder sees the latent at every frame and never a true
 frame: it cannot copy, so the latent has to carry the sequence.
 
-With ``body``, frames are made in the coordinates of :mod:`generative.body`, angles and lengths, so
-that every output is a body; and a linear map runs beside the encoder and another beside the
-decoder. These are probabilistic PCA of training sequences in body coordinates, which is what a
+With ``body``, the default, frames are made in the coordinates of :mod:`generative.body`, angles and
+lengths, so that every output is a body; and a linear map runs beside the encoder and another beside
+the decoder. These are probabilistic PCA of training sequences in body coordinates, which is what a
 linear VAE ends as (Tipping & Bishop 1999; Lucas et al. 2019, arXiv:1911.02469), and stay it; the
 transformers learn what is left. On two processor cores they would need hours to find what PCA
-finds in a second.
+finds in a second. ``body = false`` is the plain transformer, on normalised coordinates.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class TransformerVAE(Model):
     """Encoder, mean over frames, latent; decoder with the latent and the conditions everywhere."""
 
     PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
-        "tiny": {"width": 64, "heads": 4, "layers": 2, "latent": 32},
+        "tiny": {"width": 64, "heads": 4, "layers": 2, "latent": 64},
         "small": {"width": 128, "heads": 4, "layers": 4, "latent": 64},
         "base": {"width": 256, "heads": 8, "layers": 5, "latent": 64},
     }
@@ -41,7 +41,7 @@ class TransformerVAE(Model):
     outward: Tensor
 
     def __init__(self, shape: Shape, width: int, heads: int, layers: int, latent: int,
-                 dropout: float = 0.0, body: bool = False) -> None:  # fmt: skip
+                 dropout: float = 0.0, body: bool = True) -> None:  # fmt: skip
         super().__init__(shape, latent)
         self.width = width
         self.frame_in = nn.Linear(shape.features, width)
@@ -58,6 +58,8 @@ class TransformerVAE(Model):
         self.register_buffer("positions", sinusoids(shape.frames, width), persistent=False)
         self.body = body
         if body:
+            # it begins with a latent that is used; without the divergence it would widen first
+            self.beta_warmup = 0.0
             self._add_body(shape, width, latent)
 
     def _add_body(self, shape: Shape, width: int, latent: int) -> None:

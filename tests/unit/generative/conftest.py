@@ -142,7 +142,7 @@ def alone():
 
 @pytest.fixture(scope="session")
 def trained(indexed: Path, alone, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a short training of the default model with bodies, and its training set."""
+    """Folder of a short training of the default model, and its training set."""
     from generative.config import make_config
     from generative.dataset.build import Draw, build_sequences
     from generative.dataset.index import read_index
@@ -152,8 +152,7 @@ def trained(indexed: Path, alone, tmp_path_factory: pytest.TempPathFactory) -> P
     what = Draw((400, 120, 0), "natural")
     drawn = build_sequences(read_index(indexed), folder / "sequences.h5", what)
     config = make_config({
-        "model": {"preset": "tiny", "options": {"body": True}},
-        "training": {"epochs": 1, "learning_rate": 1e-4}, "loss": {"beta_warmup": 0.0},
+        "model": {"preset": "tiny"}, "training": {"epochs": 1, "learning_rate": 1e-4},
     })  # fmt: skip
     train(drawn, config, folder, alone)
     return folder

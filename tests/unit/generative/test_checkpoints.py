@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs torch (extra generative)")
 
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 import generative
@@ -50,6 +52,30 @@ def test_round_trip(checkpoint: Path) -> None:
     np.testing.assert_array_equal(found.normaliser.mean, np.arange(24.0))
     assert all(torch.equal(value, tensors[name]) for name, value in model.state_dict().items())
     assert not model.training
+
+
+@pytest.mark.parametrize(("options", "latent", "body"), [
+    ({}, 32, False), ({"latent": 48, "body": True}, 48, True), ({"body": False}, 32, False),
+])  # fmt: skip
+def test_a_model_of_version_1_is_what_it_was(
+    options: dict, latent: int, body: bool, tmp_path: Path
+) -> None:
+    """Its presets were the plain transformer, ``tiny`` with 32 latents, and its beta rose."""
+    meant = {"latent": latent, "body": body}
+    now = make_config({"model": {"preset": "tiny", "options": meant}})
+    model = replace(describe(), config=now).build()
+    then = make_config({"model": {"preset": "tiny", "options": options},
+                        "loss": {"beta_warmup": 0.3}})  # fmt: skip
+    write_checkpoint(tmp_path / "new.safetensors", model.state_dict(),
+                     replace(describe(), config=then))  # fmt: skip
+    with safe_open(tmp_path / "new.safetensors", framework="pt") as file:
+        header = file.metadata()
+    save_file(load_file(tmp_path / "new.safetensors"), tmp_path / "old.safetensors",
+              {**header, "version": "1"})  # fmt: skip
+    back, found = load_model(tmp_path / "old.safetensors")
+    assert (back.latent, back.body, found.config.loss.beta_warmup) == (latent, body, 0.3)
+    assert all(torch.equal(value, back.state_dict()[name])
+               for name, value in model.state_dict().items())  # fmt: skip
 
 
 @pytest.mark.parametrize("kept", [0, 7, 100, 5000, -1])

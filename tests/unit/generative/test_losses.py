@@ -81,6 +81,10 @@ def test_beta_rises_over_the_first_share_of_the_steps() -> None:
     config = LossConfig(beta=5.0, beta_warmup=0.3)
     assert [beta_at(config, step, 100, 0) for step in (0, 15, 30, 99)] == [0.0, 2.5, 5.0, 5.0]
     assert beta_at(LossConfig(beta_warmup=0.0), 1, 100, 0) == 1.0
+    # where the configuration leaves it open, the model says
+    assert beta_at(LossConfig(), 15, 100, 0) == 0.5
+    assert beta_at(LossConfig(), 1, 100, 0, warmup=0.0) == 1.0
+    assert beta_at(LossConfig(beta_warmup=0.3), 15, 100, 0, warmup=0.0) == 0.5
 
 
 def test_velocity_compares_first_differences_of_frames_that_are_there(terms: Terms) -> None:

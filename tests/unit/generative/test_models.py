@@ -10,6 +10,7 @@ torch = pytest.importorskip("torch", reason="needs torch (extra generative)")
 from generative.config import LossConfig
 from generative.losses import compute_loss
 from generative.models import (
+    DEFAULT,
     MODELS,
     PRESETS,
     Batch,
@@ -163,6 +164,14 @@ def test_names_presets_and_options_are_checked() -> None:
         hyperparameters("lstm_vae", "huge", {})
     with pytest.raises(UsageError, match=r"cannot be built with .*depth=3"):
         build_model("lstm_vae", SHAPE, hyperparameters("lstm_vae", "tiny", {"depth": 3}))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_default_makes_bodies_and_the_plain_one_stays(preset: str) -> None:
+    model = build_model(DEFAULT, SHAPE, hyperparameters(DEFAULT, preset, {}))
+    assert (model.body, model.latent, model.beta_warmup) == (True, 64, 0.0)
+    plain = build_model(DEFAULT, SHAPE, hyperparameters(DEFAULT, preset, {"body": False}))
+    assert (plain.body, plain.latent, plain.beta_warmup) == (False, 64, 0.3)
 
 
 @pytest.mark.parametrize("name", ["interpolate", "transition_ae"])

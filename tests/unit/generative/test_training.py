@@ -21,11 +21,12 @@ from generative.training import describe, train
 from larvastats.errors import DataError
 
 SMALL = {"width": 32, "heads": 2, "layers": 1, "latent": 16}
+PLAIN = {**SMALL, "body": False}
 
 
 def small(loss: str = "calibrated", **training: Any) -> Config:
     return make_config({
-        "model": {"name": "transformer_vae", "preset": "tiny", "options": SMALL},
+        "model": {"name": "transformer_vae", "preset": "tiny", "options": PLAIN},
         "loss": {"name": loss},
         "training": {"epochs": 4, "batch_size": 32, "learning_rate": 3e-3, **training},
     })  # fmt: skip
