@@ -76,6 +76,7 @@ def test_ctrl_c_ends_waiting_work_and_its_processes(tmp_path):
     script = tmp_path / "slow.py"
     script.write_text(
         textwrap.dedent("""
+        import signal
         import time
         from larvastats import compute
 
@@ -84,6 +85,8 @@ def test_ctrl_c_ends_waiting_work_and_its_processes(tmp_path):
             time.sleep(seconds)
 
         if __name__ == "__main__":
+            # tests that run in the background inherit a Ctrl-C that is ignored
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             compute.run(nap, [0.4] * 400, jobs=2)
         """)
     )
