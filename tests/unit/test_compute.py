@@ -76,12 +76,13 @@ def test_ctrl_c_ends_waiting_work_and_its_processes(tmp_path):
     script = tmp_path / "slow.py"
     script.write_text(
         textwrap.dedent("""
+        import os
         import signal
         import time
         from larvastats import compute
 
         def nap(seconds):
-            print("napping", flush=True)
+            os.write(1, b"napping\\n")  # at once: lines of two processes do not mix
             time.sleep(seconds)
 
         if __name__ == "__main__":
