@@ -70,7 +70,7 @@ def staged(
         target.mkdir(parents=True, exist_ok=True)
         stage = Path(tempfile.mkdtemp(prefix=_STAGING, dir=target))
         yield stage, moved
-        written = sorted(stage.iterdir(), key=lambda path: path.stat().st_mtime_ns)
+        written = sorted(stage.iterdir(), key=_order)
         write_json(provenance(result, command, written), stage / PROVENANCE)
         moved += _move([*written, stage / PROVENANCE], target)
     except OSError as error:
@@ -85,6 +85,12 @@ def staged(
         for path in made:  # those left empty by a failure; others stay
             if path.is_dir() and not any(path.iterdir()):
                 path.rmdir()
+
+
+def _order(path: Path) -> tuple[bool, int, str]:
+    """Tables by name, then pictures as they were drawn: tables may be written in one tick."""
+    picture = path.suffix in (".png", ".svg")
+    return picture, path.stat().st_mtime_ns if picture else 0, path.name
 
 
 def _not_written(target: Path, error: OSError) -> DataError:
