@@ -3,7 +3,8 @@
 A folder holds ``request.json`` and, after it, ``answer.json``; long arrays are files of bare
 numbers beside them, so that a table of a million rows crosses exactly and at the speed of a disk.
 Objects that R keeps a handle on are pickled into the folder that the request names, which is R's
-own temporary one and goes with the session.
+own temporary one and goes with the session. Loading a pickle runs what it holds, and a handle may
+come with the workspace of somebody else: only files of that folder, and of this user, are loaded.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def answer_folder(folder: Path) -> None:
         ) from error
     keep = Path(asked.pop("keep"))
     try:
-        found = answer(_read(asked, folder))
+        found = answer(_read(asked, folder, keep))
     except Exception as error:
         found = failure(error)
     text = json.dumps(_Writer(folder, keep).plain(found), ensure_ascii=False, allow_nan=False)
@@ -57,23 +58,29 @@ def answer_folder(folder: Path) -> None:
     os.replace(part, folder / ANSWER)
 
 
-def _read(part: Any, folder: Path) -> Any:
+def _read(part: Any, folder: Path, keep: Path) -> Any:
     if isinstance(part, list):
-        return [_read(p, folder) for p in part]
+        return [_read(p, folder, keep) for p in part]
     if not isinstance(part, Mapping):
         return part
     if ".bin" in part:
         return quiet(np.fromfile(folder / part[".bin"], dtype=_TYPES[part["type"]]))
     if ".handle" in part:
-        return Handle(_load(part[".handle"]))
+        return Handle(_load(part[".handle"], keep))
     if ".numbers" in part:  # one number, with all its digits
         return None if part[".numbers"] == "NA" else float(part[".numbers"])
-    return {name: _read(p, folder) for name, p in part.items()}
+    return {name: _read(p, folder, keep) for name, p in part.items()}
 
 
-def _load(path: Any) -> Any:
+def _load(path: Any, keep: Path) -> Any:
+    """Load an object that this session has kept; any other file is left alone."""
+    own = keep.resolve() / Path(str(path)).name
+    if Path(str(path)).resolve() != own or own.is_symlink():
+        raise DataError(GONE)
     try:
-        with open(str(path), "rb") as file:
+        with open(own, "rb") as file:
+            if hasattr(os, "getuid") and os.fstat(file.fileno()).st_uid != os.getuid():
+                raise DataError(GONE)
             return pickle.load(file)
     except (OSError, EOFError, pickle.UnpicklingError, TypeError) as error:
         raise DataError(GONE) from error

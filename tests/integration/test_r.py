@@ -253,7 +253,7 @@ def test_a_table_crosses_in_files_and_comes_back_the_same(program, tmp_path):
     )
     done = program("Rscript", "-e", load + ask)
     assert done.returncode == 0, done.stderr
-    asked = _read(json.loads((tmp_path / "request.json").read_text("utf-8")), tmp_path)
+    asked = _read(json.loads((tmp_path / "request.json").read_text("utf-8")), tmp_path, tmp_path)
     found = {name: value_of(part) for name, part in asked["arguments"].items()}
     table = found["x"]
     assert found["third"] == 1 / 3
