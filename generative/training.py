@@ -38,6 +38,7 @@ from generative.images import SIDE
 from generative.logbook import Logbook
 from generative.losses import beta_at, compute_loss
 from generative.models import Interpolate, Model, Shape
+from generative.optimizer import make_optimizer
 from larvastats.errors import DataError
 
 NORMALISER_SEQUENCES = 20_000
@@ -191,7 +192,7 @@ class _Trainer:
         self.steps = self.steps_per_epoch * self.settings.epochs
         self.state = Progress()
         if model.TRAINED:
-            self.optimizer = _optimizer(model, description.config)
+            self.optimizer = make_optimizer(model, description.config)
             self.wrapped = _wrapped(model, process)
 
     def begin(self) -> None:
@@ -381,23 +382,6 @@ class _Trainer:
             weights = self.model.state_dict()
             write_checkpoint(self.folder / MODEL_FILE, weights, self.description, row)
         return Progress(rows=[row])
-
-
-def _optimizer(model: nn.Module, config: Config) -> torch.optim.Optimizer:
-    settings = config.training
-    kind = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
-    if settings.optimizer == "adam":
-        return kind(
-            model.parameters(),
-            settings.learning_rate,
-            weight_decay=settings.weight_decay,
-            fused=True,
-        )
-    # matrices decay; biases, norms and embeddings of positions do not
-    matrices = [p for p in model.parameters() if p.ndim >= 2]
-    others = [p for p in model.parameters() if p.ndim < 2]
-    groups: list[dict[str, Any]] = [{"params": matrices}, {"params": others, "weight_decay": 0.0}]
-    return kind(groups, settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
 
 
 def _wrapped(model: Model, process: Process) -> nn.Module:
