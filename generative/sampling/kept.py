@@ -32,7 +32,7 @@ from larvastats.errors import DataError, UsageError
 from larvastats.io.files import AnyPath, sha256
 
 PRIOR_FILE = "prior.safetensors"
-LAYOUT = 1
+LAYOUT = 2
 
 
 def open_sampler(folder: AnyPath, *, kind: str = "mixture", seed: int = 0) -> Sampler:
@@ -81,7 +81,7 @@ def _packed(sampler: Sampler) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         "weight": np.concatenate([d.weight for d in parts]),
         "mean": np.concatenate([d.mean for d in parts]),
         "root": np.concatenate([d.root for d in parts]),
-        "axes": sampler.noise.axes, "noise": sampler.noise.root,
+        "noise": sampler.noise.root,
         "levels": sampler.noise.weight, "sizes": sampler.noise.sizes,
         "conditions": population.conditions, "share": population.share,
         "lengths": population.lengths,
@@ -114,11 +114,7 @@ def _unpacked(
             arrays["courses"],
         )  # fmt: skip
         noise = ResidualNoise(
-            arrays["axes"],
-            arrays["noise"],
-            arrays["levels"],
-            float(state["spread"]),
-            arrays["sizes"],
+            arrays["noise"], arrays["levels"], float(state["spread"]), arrays["sizes"]
         )
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(

@@ -1,10 +1,11 @@
-"""What the decoder leaves out, put back with the spectrum it has in real larvae.
+"""What the decoder leaves out, put back as real larvae have it.
 
 A calibrated decoder is the mean of a Gaussian; a sample of the model is that mean plus noise. White
-noise makes larvae tremble, for what is left out is smooth. Residuals of training sequences, in body
-coordinates (:mod:`generative.body`: noise then bends bodies and does not stretch them), are rotated
-to their principal components across numbers of a frame, and every component gets noise with its
-own autocorrelation over frames; every action has its own.
+noise makes larvae tremble, for what is left out is smooth, and runs along the body in waves. So
+noise has the whole covariance of residuals of training sequences, of every number in every frame
+with every other, in body coordinates (:mod:`generative.body`: noise then bends bodies and does not
+stretch them). Every action has its own, shrunk towards that of all. Noise that was stationary, and
+independent between principal components of a frame, doubled the jerk of what is left out.
 
 How large residuals are differs from sequence to sequence: larvae that bend much are harder to
 describe. Their level (log of the root mean square) is regressed on the squares of the latent and on
@@ -17,12 +18,18 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import toeplitz
+from threadpoolctl import threadpool_limits
 
 Array = NDArray[np.float64]
 
-FEWEST = 100
-"""Sequences of an action with noise of its own; others take that of all."""
+MOST_FITTED = 8000
+"""Sequences that covariances are of."""
+
+SHRINKAGE = 500.0
+"""Sequences that weigh as much as the covariance of all actions in that of one."""
+
+MOST_COMPONENTS = 1200
+"""Directions that are kept, at most; sequences of 50 frames of 22 numbers have 1,100."""
 
 RIDGE = 10.0
 """Added to the diagonal of the regression of levels, in sequences."""
@@ -30,15 +37,13 @@ RIDGE = 10.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ResidualNoise:
-    """Gaussian noise, stationary over frames.
+    """Gaussian noise with a covariance over frames and numbers.
 
     Attributes
     ----------
-    axes : ndarray, shape (1 + action, N, N)
-        Columns are principal components of residuals of unit level; of all sequences first, then
-        of every action.
-    root : ndarray, shape (1 + action, N, T, T)
-        Lower factors of the covariance over frames, by component.
+    root : ndarray of float32, shape (1 + action, K, T, N)
+        Rows are orthogonal directions, as long as noise of unit level is wide along them; of all
+        sequences first, then of every action.
     weight : ndarray, shape (1 + Z + conditions,)
         Of the regression of log levels.
     spread : float
@@ -47,8 +52,7 @@ class ResidualNoise:
         Numbers of actions, genotypes, stimuli.
     """
 
-    axes: Array
-    root: Array
+    root: NDArray[np.float32]
     weight: Array
     spread: float
     sizes: NDArray[np.int64]
@@ -66,30 +70,34 @@ class ResidualNoise:
         """
         log_level = _described(z, conditions, self.sizes) @ self.weight
         level = np.exp(log_level + self.spread * rng.standard_normal(len(z)))
-        out = rng.standard_normal((len(z), frames, self.axes.shape[1]))
+        size, numbers = self.root.shape[1], self.root.shape[3]
+        along = rng.standard_normal((len(z), size), np.float32) * level[:, None]
+        out = np.empty((len(z), frames, numbers), np.float32)
         for action in np.unique(conditions[:, 0]):
             own = conditions[:, 0] == action
-            root = self.root[action + 1, :, :frames, :frames]  # an open action, -1, is all
-            out[own] = np.einsum("kts,nsk->ntk", root, out[own]) @ self.axes[action + 1].T
-        return np.asarray(level[:, None, None] * out, np.float32)
+            root = self.root[action + 1, :, :frames].reshape(size, -1)  # an open action, -1, is all
+            out[own] = (along[own].astype(np.float32) @ root).reshape(-1, frames, numbers)
+        return out
 
 
 def fit_noise(
     residual: NDArray[np.floating], mask: NDArray[np.bool_], z: NDArray[np.floating],
-    conditions: NDArray[np.integer], sizes: tuple[int, int, int],
+    conditions: NDArray[np.integer], sizes: tuple[int, int, int], *, twins: bool = False,
 ) -> ResidualNoise:  # fmt: skip
     """Fit noise to residuals.
 
     Parameters
     ----------
     residual : ndarray, shape (n, T, N)
-        What the decoder leaves out of every number.
+        What the decoder leaves out of every number, in body coordinates.
     mask : ndarray of bool, shape (n, T)
     z : ndarray, shape (n, Z)
         Latents that were decoded.
     conditions : ndarray of int, shape (n, 3)
     sizes : (int, int, int)
         Numbers of actions, genotypes, stimuli.
+    twins : bool
+        Whether mirrored larvae do the same: noise to the left is then as to the right.
 
     Returns
     -------
@@ -104,18 +112,48 @@ def fit_noise(
     weight = np.linalg.solve(gram, said.T @ (np.log(level) - middle))
     weight[0] += middle
     spread = float(np.std(np.log(level) - said @ weight))
-    rest /= level[:, None, None]
-    groups = [np.ones(len(rest), bool), *(conditions[:, 0] == k for k in range(sizes[0]))]
-    whole = _coloured(rest, mask)
-    parts = [_coloured(rest[g], mask[g]) if g.sum() >= FEWEST else whole for g in groups]
-    axes, root = (np.stack(column) for column in zip(*parts, strict=True))
-    return ResidualNoise(axes, root, weight, spread, np.array(sizes, np.int64))
+    some = np.random.default_rng(17).permutation(len(rest))[:MOST_FITTED]
+    unit = (rest[some] / level[some, None, None]).astype(np.float32)
+    roots = _roots(unit, mask[some], conditions[some, 0], sizes[0], twins)
+    return ResidualNoise(roots, weight, spread, np.array(sizes, np.int64))
 
 
-def _coloured(rest: Array, mask: NDArray[np.bool_]) -> tuple[Array, Array]:
-    """Principal components, and factors of their covariances over frames."""
-    axes = np.linalg.eigh(rest[mask].T @ rest[mask])[1]
-    return axes, np.stack([_factor(row) for row in _autocovariance(rest @ axes, mask).T])
+def _roots(
+    unit: NDArray[np.float32], mask: NDArray[np.bool_], action: NDArray[np.integer], actions: int,
+    twins: bool,
+) -> NDArray[np.float32]:  # fmt: skip
+    """Directions of residuals of unit level: of all, then of every action."""
+    side = np.ones(unit.shape[2], np.float32)
+    side[: (unit.shape[2] - 2) // 2] = side[-1] = -1.0  # angles, and the way to the left
+    mirror = np.tile(side, unit.shape[1])
+    whole = _covariance(unit, mask)
+    found: list[NDArray[np.floating]] = [whole]
+    for k in range(actions):
+        own = action == k
+        n = float(own.sum())
+        one = _covariance(unit[own], mask[own]) if n else whole
+        found.append((n * one + SHRINKAGE * whole) / (n + SHRINKAGE))
+    if twins:
+        found = [(c + mirror[:, None] * c * mirror) / 2 for c in found]
+    return np.stack([_directions(c) for c in found]).reshape(len(found), -1, *unit.shape[1:])
+
+
+def _covariance(unit: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.floating]:
+    """Second moments around 0, shape (T * N, T * N), from the frames that are there."""
+    flat = unit.reshape(len(unit), -1)
+    there = mask.astype(np.float32)
+    pairs = np.maximum(there.T @ there, 1.0)  # (T, T)
+    n = unit.shape[2]
+    return np.asarray(flat.T @ flat / np.repeat(np.repeat(pairs, n, axis=0), n, axis=1))
+
+
+def _directions(covariance: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Rows that draw a covariance: root of an eigenvalue times its vector, the widest first."""
+    with threadpool_limits(1):  # the same signs everywhere
+        values, vectors = np.linalg.eigh(covariance.astype(np.float64))
+    kept = slice(None, -1 - min(MOST_COMPONENTS, len(values)), -1)
+    scaled = vectors[:, kept] * np.sqrt(np.maximum(values[kept], 0.0))
+    return np.ascontiguousarray(scaled.T, np.float32)
 
 
 def _described(
@@ -126,25 +164,3 @@ def _described(
     # a latent far out should not make a level that no larva has
     squares = np.minimum(np.asarray(z, np.float64) ** 2, 9.0)
     return np.hstack((np.ones((len(z), 1)), squares, *marks)).astype(np.float64)
-
-
-def _autocovariance(series: Array, mask: NDArray[np.bool_]) -> Array:
-    """Covariance of every component with itself some frames later, shape (T, N)."""
-    frames = series.shape[1]
-    size = 2 * frames  # zeros, so that the ends do not meet
-    there = np.fft.rfft(mask.astype(np.float64), n=size, axis=1)
-    pairs = np.fft.irfft((np.abs(there) ** 2).sum(axis=0), n=size)[:frames]
-    power = (np.abs(np.fft.rfft(series, n=size, axis=1)) ** 2).sum(axis=0)
-    products = np.fft.irfft(power, n=size, axis=0)[:frames]
-    return np.asarray(products / np.maximum(pairs, 1.0)[:, None])
-
-
-def _factor(autocovariance: Array) -> Array:
-    """Lower factor of the nearest covariance with this diagonal; shape (T, T)."""
-    matrix = toeplitz(autocovariance)
-    values, vectors = np.linalg.eigh(matrix)
-    matrix = (vectors * np.maximum(values, 0.0)) @ vectors.T
-    variance = max(float(autocovariance[0]), 0.0)
-    scale = np.sqrt(variance / np.maximum(np.diag(matrix), 1e-30))
-    matrix = matrix * scale[:, None] * scale[None, :]
-    return np.linalg.cholesky(matrix + (1e-9 * variance + 1e-15) * np.eye(len(matrix)))

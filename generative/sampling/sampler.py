@@ -267,7 +267,7 @@ def fit_sampler(
     n = (left.shape[2] - 2) // 2
     left[..., :n] -= 2 * np.pi * np.round(left[..., :n] / (2 * np.pi))  # whole turns are none
     sizes = (description.shape.actions, description.shape.genotypes, description.shape.stimuli)
-    noise = fit_noise(left, encoded.mask, z, encoded.conditions, sizes)
+    noise = fit_noise(left, encoded.mask, z, encoded.conditions, sizes, twins=alike)
     return Sampler(model, description, prior, noise, _population(sequences, rows, some, encoded))
 
 

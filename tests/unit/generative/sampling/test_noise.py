@@ -42,3 +42,27 @@ def test_frames_beyond_the_end_do_not_count(residual):
     a = fit_noise(spoiled, mask, z, conditions, (2, 1, 1))
     b = fit_noise(np.where(mask[:, :, None], rest, 0), mask, z, conditions, (2, 1, 1))
     assert np.array_equal(a.root, b.root) and np.isfinite(a.root).all()
+
+
+def test_what_runs_along_the_body_in_waves_does_so_again(rng):
+    phase = rng.uniform(0, 2 * np.pi, (2000, 1))
+    wave = np.sin(phase + np.arange(20))
+    rest = np.stack((wave, np.roll(wave, 3, axis=1)), axis=2)[:, 3:]  # three frames later
+    n = len(rest)
+    z, conditions = rng.normal(size=(n, 2)), np.zeros((n, 3), int)
+    noise = fit_noise(rest, np.ones(rest.shape[:2], bool), z, conditions, (1, 1, 1))
+    made = noise.draw(z, conditions, rest.shape[1], rng)
+    np.testing.assert_allclose(made[:, 3:, 1], made[:, :-3, 0], atol=0.05)
+
+
+def test_mirrored_larvae_have_the_same_noise(rng):
+    n = 400
+    rest = rng.normal(size=(n, 5, 4))  # an angle, a log length, the way forward and to the left
+    rest[..., 0] = rest[..., 1] + 0.1 * rest[..., 0]  # left bends go with long segments
+    rest[..., 3] = rest[..., 0]
+    z, conditions = rng.normal(size=(n, 2)), np.zeros((n, 3), int)
+    there = np.ones((n, 5), bool)
+    root = fit_noise(rest, there, z, conditions, (1, 1, 1), twins=True).root[0].reshape(-1, 20)
+    covariance = (root.T @ root).reshape(5, 4, 5, 4)
+    assert np.abs(covariance[:, 0, :, 1]).max() < 1e-5
+    assert covariance[0, 0, 0, 3] > 0.5
