@@ -1,14 +1,15 @@
 """Real larvae through a model of simulated ones: how much of what they do the latent holds.
 
-    python analyses/06_reconstruct_real_larvae.py RUN RECORDINGS
+    python analyses/06_reconstruct_real_larvae.py RUN RECORDINGS [--fps 10]
 
-RUN is the folder of a training, RECORDINGS a folder of single-larva tables. Midlines are brought to
-the model's frame rate by linear interpolation, and reconstructed without any condition.
+RUN is the folder of a training, RECORDINGS a folder of recordings with midlines; tables of FIMTrack
+need their frame rate. Midlines are brought to the model's frame rate by linear interpolation, and
+reconstructed without any condition.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 
 import numpy as np
 
@@ -33,10 +34,10 @@ def at_rate(t: np.ndarray, midline: np.ndarray, dt: float) -> list[np.ndarray]:
     return out
 
 
-def main(run: str, recordings: str) -> None:
+def main(run: str, recordings: str, fps: float | None) -> None:
     dt = load_model(run)[1].dt
     stretches = []
-    for unit in units(recordings):
+    for unit in units(recordings, {"fps": fps}):
         for tracks in read_unit(unit):
             for larva in range(len(tracks.larvae)):
                 own = tracks.larva_index == larva
@@ -50,6 +51,9 @@ def main(run: str, recordings: str) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit(__doc__)
-    main(*sys.argv[1:])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run")
+    parser.add_argument("recordings")
+    parser.add_argument("--fps", type=float)
+    given = parser.parse_args()
+    main(given.run, given.recordings, given.fps)

@@ -116,6 +116,11 @@ def diagnose(
         int, _option("--most", o.DATA, "Held-out sequences that are examined, at most.",
                      metavar="N")
     ] = 3000,
+    permutations: Annotated[
+        int, _option("--permutations", o.DATA, "Trainings on permuted genotypes, for the gate of "
+                     "false positives; 20 say something. Each takes as long as the training; "
+                     "finished ones are kept.", min=0, metavar="N")
+    ] = 0,
     out: o.Out = None,
     seed: o.Seed = 0,
     json: o.Json = False,
@@ -132,7 +137,7 @@ def diagnose(
     if out is not None:
         check_writable(out)
     found = verb(run, data=data, kind=prior, temperature=temperature, noise=noise, fold=fold,
-                 most=most, seed=seed)  # fmt: skip
+                 most=most, permutations=permutations, seed=seed, progress=True)  # fmt: skip
     files = (
         [] if out is None else write_diagnosis(found, out, f"larvastats generate diagnose {run}")
     )

@@ -15,7 +15,9 @@ from generative.dataset.sequences import FOLDS, Sequences, read_sequences
 from generative.diagnostics.collapse import Collapse, measure_collapse
 from generative.diagnostics.fidelity import FLOORS, Fidelity, measure_fidelity
 from generative.diagnostics.gates import Gate, gates_of
+from generative.diagnostics.permuted import Permuted, permuted
 from generative.diagnostics.sets import Set
+from generative.distributed import processes
 from generative.sampling.kept import open_sampler
 from generative.sampling.latents import batches_of, check_data, encode
 from generative.sampling.prior import TEMPERATURE
@@ -52,6 +54,8 @@ class Diagnosis:
         What was examined.
     notes : tuple of str
     seed : int
+    permuted : Permuted or None
+        What was called after training on permuted genotypes; None where that was not asked for.
     """
 
     gates: tuple[Gate, ...]
@@ -63,6 +67,7 @@ class Diagnosis:
     design: dict[str, Any]
     notes: tuple[str, ...]
     seed: int
+    permuted: Permuted | None = None
 
     @property
     def met(self) -> int:
@@ -97,6 +102,7 @@ class Diagnosis:
             "gates": jsonable(self.tidy()), "met": self.met, "of": len(self.gates),
             "collapse": jsonable(collapse), "numbers": jsonable(self.numbers()),
             "effects": jsonable(self.effects()), "design": jsonable(self.design),
+            "permuted": None if self.permuted is None else jsonable(self.permuted.tidy()),
             "notes": list(self.notes), "seed": self.seed,
         }  # fmt: skip
 
@@ -119,7 +125,7 @@ class Diagnosis:
 def diagnose(
     folder: AnyPath, *, data: AnyPath | None = None, kind: str = "mixture",
     temperature: float = TEMPERATURE, noise: float = 1.0, fold: Fold = "test", most: int = MOST,
-    seed: int = 0,
+    permutations: int = 0, seed: int = 0, progress: bool = False,
 ) -> Diagnosis:  # fmt: skip
     """Examine a training on held-out assays.
 
@@ -137,7 +143,11 @@ def diagnose(
         Whose assays; validation where there is no test fold. To try settings, use validation.
     most : int
         Held-out sequences that are examined, at most.
+    permutations : int
+        Trainings on permuted genotypes, for the gate of false positives; each takes as long as
+        the training itself.
     seed : int
+    progress : bool
 
     Returns
     -------
@@ -169,6 +179,12 @@ def diagnose(
     def draw(conditions: NDArray[np.int64], own_seed: int) -> NDArray[np.float32]:
         return sampler.sample(conditions, temperature=temperature, noise=noise, seed=own_seed)
 
+    null = None
+    if permutations:
+        with processes("auto") as process:
+            null = permuted(folder, sequences, permutations, process, kind=kind,
+                            temperature=temperature, noise=noise, seed=seed,
+                            progress=progress)  # fmt: skip
     fidelity, synthetic = measure_fidelity(held_out, training, draw, description, seed=seed)
     notes = (
         ()
@@ -176,9 +192,9 @@ def diagnose(
         else ("There is no test fold: these assays also chose the epoch that is kept.",)
     )
     return Diagnosis(
-        gates_of(collapse, fidelity), collapse, fidelity, held_out, synthetic, description,
+        gates_of(collapse, fidelity, null), collapse, fidelity, held_out, synthetic, description,
         _design(sampler, sequences, rows, used, folder, len(training))
-        | {"prior": kind, "temperature": temperature, "noise": noise}, notes, seed,
+        | {"prior": kind, "temperature": temperature, "noise": noise}, notes, seed, null,
     )  # fmt: skip
 
 

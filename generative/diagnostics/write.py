@@ -20,7 +20,8 @@ def write_diagnosis(found: Diagnosis, folder: AnyPath, command: str | None = Non
     -------
     list of Path
         ``diagnosis.json``, ``gates.csv``, ``numbers.csv``, ``effects.csv``, ``page.png``,
-        ``strips.png`` (both also as svg), ``larvae.gif``, ``provenance.json``.
+        ``strips.png`` (both also as svg), ``larvae.gif``, ``provenance.json``; ``permuted.csv``
+        where genotypes were permuted.
 
     Raises
     ------
@@ -34,6 +35,8 @@ def write_diagnosis(found: Diagnosis, folder: AnyPath, command: str | None = Non
         for name, table in (("gates", found.tidy()), ("numbers", found.numbers()),
                             ("effects", found.effects())):  # fmt: skip
             table.to_csv(stage / f"{name}.csv", index=False)
+        if found.permuted is not None:
+            found.permuted.tidy().to_csv(stage / "permuted.csv", index=False)
         save_figure(draw_page(found), stage / "page")
         save_figure(draw_strips(found, found.seed), stage / "strips")
         write_film(found, stage / "larvae.gif", found.seed)

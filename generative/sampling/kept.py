@@ -32,7 +32,7 @@ from larvastats.errors import DataError, UsageError
 from larvastats.io.files import AnyPath, sha256
 
 PRIOR_FILE = "prior.safetensors"
-LAYOUT = 2
+LAYOUT = 3
 
 
 def open_sampler(folder: AnyPath, *, kind: str = "mixture", seed: int = 0) -> Sampler:

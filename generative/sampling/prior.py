@@ -51,7 +51,12 @@ SHRINKAGE = 0.05
 """Share of the common covariance added to every component's."""
 
 LEFT_OUT = 0.2
-MOST_FITTED = 8000
+MOST_FITTED = 40_000
+"""Latents of an action that a mixture is fitted to, mirrored ones counted."""
+
+STEPS_TO_CHOOSE, STEPS = 15, 50
+"""Of expectation and maximisation, to choose the number of components and in the end."""
+
 TEMPERATURE = 0.95
 """Usual one. Gaussians have thicker middles than what larvae do: at 1, larvae are too fast."""
 
@@ -221,8 +226,11 @@ def _fit(white: Array, most: int, rng: np.random.Generator) -> Density:
     out, rest = white[:held].reshape(-1, width), white[held:].reshape(-1, width)
     tried = [k for k in COMPONENTS if k <= most and (k == 1 or k * PER_COMPONENT <= len(rest))]
     seed = int(rng.integers(1 << 31))
-    scores = [_mixture(rest, k, seed).score(out) for k in tried] if len(tried) > 1 else [0.0]
-    model = _mixture(white.reshape(-1, width), tried[int(np.argmax(scores))], seed)
+    best = tried[0]
+    if len(tried) > 1:
+        scores = [_mixture(rest, k, seed, STEPS_TO_CHOOSE).score(out) for k in tried]
+        best = tried[int(np.argmax(scores))]
+    model = _mixture(white.reshape(-1, width), best, seed, STEPS)
     return Density(model.weights_ / model.weights_.sum(), model.means_,
                    np.stack([_root(c) for c in model.covariances_]))  # fmt: skip
 
@@ -246,13 +254,13 @@ def _adapted(background: Density, white: Array) -> Density:
     return Density(weight / weight.sum(), mean, root)
 
 
-def _mixture(white: Array, components: int, seed: int):  # type: ignore[no-untyped-def]
+def _mixture(white: Array, components: int, seed: int, steps: int):  # type: ignore[no-untyped-def]
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
 
-    model = GaussianMixture(components, reg_covar=SHRINKAGE, max_iter=50, tol=1e-2,
+    model = GaussianMixture(components, reg_covar=SHRINKAGE, max_iter=steps, tol=1e-2,
                             init_params="k-means++", random_state=seed)  # fmt: skip
     # one thread: the same sums in the same order everywhere
     with warnings.catch_warnings(), threadpool_limits(1):
-        warnings.simplefilter("ignore", ConvergenceWarning)  # 50 steps are near enough
+        warnings.simplefilter("ignore", ConvergenceWarning)  # these steps are near enough
         return model.fit(white)
