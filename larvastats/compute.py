@@ -97,8 +97,9 @@ def run(
             return list(track(results, description, len(tasks), progress))
     except BrokenProcessPool as error:
         raise DataError(
-            f"one of {jobs} processes was killed from outside while {description}, most often for "
-            "want of memory; use fewer of them (--jobs), or a larger machine."
+            f"one of {jobs} processes ended while {description}, most often for want of memory: "
+            "use fewer of them (--jobs), or a larger machine; in a Python script of your own, call "
+            "it below `if __name__ == '__main__':`, for every process reads the script again."
         ) from error
 
 

@@ -46,7 +46,7 @@ def test_jobs_must_be_a_whole_number(jobs):
 
 
 def test_a_killed_process_is_a_sentence():
-    with pytest.raises(DataError, match=r"one of 2 processes was killed.*memory.*--jobs"):
+    with pytest.raises(DataError, match=r"one of 2 processes ended.*memory.*--jobs"):
         compute.run(die, [1, 2], jobs=2, description="lines")
 
 
@@ -102,3 +102,13 @@ def test_ctrl_c_ends_waiting_work_and_its_processes(tmp_path):
     assert time.monotonic() - started < 60  # all naps together would take 80 s
     assert process.returncode != 0
     assert err.count("Traceback") == 1 and "KeyboardInterrupt" in err
+
+
+def test_a_script_without_a_guard_is_told_so(tmp_path):
+    script = tmp_path / "mine.py"
+    script.write_text(
+        "from larvastats.compute import run\nprint(run(abs, [-1, -2, -3, -4], jobs=2))\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert "call it below `if __name__ == '__main__':`" in done.stderr.splitlines()[-1]
