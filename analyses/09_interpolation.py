@@ -5,7 +5,7 @@
 OUT is the folder of 08_collapse.py, whose sequences are taken. frame_ae and transition_ae (preset
 small) learn from training plates; both, and a straight line between coordinates, then make the
 eight frames between the first and the last of ten frames of held-out plates; and the same between
-frames of two different sequences, as when pieces are joined. Three minutes on one core.
+frames of two different sequences, as when pieces are joined. Three minutes a seed on one core.
 """
 
 from __future__ import annotations
