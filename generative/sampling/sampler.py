@@ -22,7 +22,7 @@ from generative.sampling.noise import ResidualNoise, fit_noise
 from generative.sampling.prior import TEMPERATURE, FittedPrior, fit_prior
 from larvastats.errors import DataError, UsageError
 
-MOST_ENCODED = 50_000
+MOST_ENCODED = 20_000
 QUANTILES = 101
 HOTTEST = 2.0
 
