@@ -1,6 +1,6 @@
 """The earlier study's films that turned white, and the repair step by step.
 
-    python analyses/10_films.py OUT [--seeds 2] [--epochs 6]
+    python analyses/10_films.py OUT [--seeds 2] [--epochs 5]
 
 Moving larvae of two genotypes are simulated with outlines; the convolutional VAE is trained as it
 was built, then one thing after the other is changed until it is the default model. Preset tiny, 64
@@ -31,7 +31,7 @@ from generative.dataset.windows import Cutting
 from generative.distributed import processes
 from generative.evaluation import evaluate
 from generative.models import Model
-from generative.sampling.films import draw_films, film_latents, film_shapes
+from generative.sampling.films import FilmLatents, draw_films, film_latents, film_shapes
 from generative.sampling.latents import batches_of
 from generative.training import describe, train
 from larvastats.errors import DataError
@@ -133,12 +133,13 @@ def held_out_films(sequences: Sequences) -> tuple[NDArray[np.bool_], NDArray[np.
     return packed.reshape(len(rows), FRAMES, 128, 128) == 0, conditions
 
 
-def drawn(model: Model, description: Description, sequences: Sequences,
-          kind: str = "mixture") -> dict[str, Any]:  # fmt: skip
+def drawn(
+    model: Model, latents: FilmLatents, sequences: Sequences, kind: str = "mixture"
+) -> dict[str, dict[str, float]]:
     """Measure films drawn under the conditions of held-out ones, against these; by action too."""
     real, conditions = held_out_films(sequences)
-    films = draw_films(model, film_latents(model, description, sequences), conditions, kind=kind)
-    found: dict[str, Any] = {}
+    films = draw_films(model, latents, conditions, kind=kind)
+    found: dict[str, dict[str, float]] = {}
     actions = {sequences.actions[k]: conditions[:, 0] == k for k in np.unique(conditions[:, 0])}
     for name, own in {"": np.ones(len(real), bool), **actions}.items():
         shapes, usual = film_shapes(films[own]), film_shapes(real[own]).area.mean()
@@ -156,7 +157,8 @@ def measured(folder: Path, sequences: Sequences) -> dict[str, Any]:
     held_out = batches_of(sequences, description, sequences.fold("test"))
     found = evaluate(model, held_out, description.config.loss, 0)
     at_hand = with_skip(model, sequences, description)
-    return {**found, "at_hand": at_hand, **drawn(model, description, sequences)[""]}
+    latents = film_latents(model, description, sequences)
+    return {**found, "at_hand": at_hand, **drawn(model, latents, sequences)[""]}
 
 
 @torch.no_grad()
@@ -242,9 +244,11 @@ def by_condition(out: Path, sequences: Sequences, seeds: int) -> None:
     keys = ("white", "whole", "area", "near")
     print("\n| default, drawn from |", " | ".join(NUMBERS[key][0] for key in keys), "|")
     print("|---|" + "---:|" * len(keys))
+    loaded = [load_model(out / f"{list(STEPS).index(DEFAULT)}_{seed}") for seed in range(seeds)]
+    latents = [film_latents(*pair, sequences) for pair in loaded]
     for kind in ("mixture", "gaussian", "standard"):
-        folders = [out / f"{list(STEPS).index(DEFAULT)}_{seed}" for seed in range(seeds)]
-        parts = [drawn(*load_model(folder), sequences, kind) for folder in folders]
+        parts = [drawn(pair[0], own, sequences, kind)
+                 for pair, own in zip(loaded, latents, strict=True)]  # fmt: skip
         for action in parts[0]:
             numbers = [summary([part[action][key] for part in parts]) for key in keys]
             print(f"| {kind}, {action or 'all'} |", " | ".join(numbers), "|")
@@ -277,7 +281,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--epochs", type=int, default=5)
     given = parser.parse_args()
     torch.set_num_threads(1)
     main(given.out, given.seeds, given.epochs)

@@ -42,8 +42,8 @@ def to_distance(films: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     """
     last = (mask.sum(1, keepdim=True) - 1).clamp(min=0)
     place = torch.minimum(torch.arange(films.shape[1], device=films.device)[None], last)
-    angle = torch.gather(_directions(films), 1, place)
-    angle = _followed(angle)
+    with torch.autocast(films.device.type, enabled=False):  # moments cancel in half precision
+        angle = _followed(torch.gather(_directions(films), 1, place))
     straight = functional.grid_sample(
         films.flatten(0, 1)[:, None], _turning(angle, films.shape[-1]), align_corners=False
     )
@@ -92,11 +92,11 @@ def _followed(angle: Tensor) -> Tensor:
 
 
 def _turning(angle: Tensor, side: int) -> Tensor:
-    """Where pixels of a turned image come from; angles of any shape, n; (n, side, side, 2)."""
-    cos, sin = angle.flatten().cos(), angle.flatten().sin()
-    zero = torch.zeros_like(cos)
-    rows = torch.stack((cos, -sin, zero, sin, cos, zero), dim=-1).view(-1, 2, 3)
-    return functional.affine_grid(rows, [len(rows), 1, side, side], align_corners=False)
+    """Where pixels of turned images come from; n angles, of any shape; (n, side, side, 2)."""
+    at = (2 * torch.arange(side, device=angle.device) + 1) / side - 1  # edges are at -1 and 1
+    cos, sin = (part.flatten()[:, None, None] for part in (angle.cos(), angle.sin()))
+    x, y = at[None, None, :], at[None, :, None]
+    return torch.stack((cos * x - sin * y, sin * x + cos * y), dim=-1)
 
 
 def _distance(cells: Tensor) -> Tensor:

@@ -7,9 +7,10 @@ good guess for a cross-entropy that starts from even odds. Here log variances ar
 work on logits, and the output starts at the odds of the foreground in the training films.
 
 With ``distance``, the default, a linear map runs beside the encoder and another beside the decoder,
-between the latent and signed distances from the larva's edge (:mod:`generative.distance`): they
-begin as probabilistic PCA of training films (Tipping & Bishop 1999), and the convolutions, which
-begin silent, learn what is left. ``distance = false`` is the plain network.
+between the latent and a film's directions and distances from the larva's edge
+(:mod:`generative.distance`). These are probabilistic PCA of training films (Tipping & Bishop 1999),
+and stay it; the convolutions, which begin silent, learn what is left. ``distance = false`` is the
+plain network.
 
 The gated skip takes the second encoder block to the second-to-last decoder block, weighted by the
 sigmoid of one learned number. At sampling time there is no encoder to take it from: :meth:`decode`
@@ -73,7 +74,7 @@ class CNN3DVAE(Model):
             self.beta_warmup = 0.0
             flat = shape.frames * (1 + (SIDE // CELL) ** 2)
             self.linear_in, self.linear_out = nn.Linear(flat, latent), nn.Linear(latent, flat)
-            self.linear_in.requires_grad_(False)  # with 30,720 inputs a step of Adam would end it
+            self.linear_in.requires_grad_(False)  # a step of Adam in 30,000 inputs ends it
             self.linear_out.requires_grad_(False)
             self.register_buffer("turn", torch.ones(()))  # pixels per rad
             self.sharpness = nn.Parameter(torch.ones(()))  # logits per pixel from the edge
@@ -97,17 +98,17 @@ class CNN3DVAE(Model):
         odds = math.log(foreground / (1 - foreground))
         nn.init.constant_(self.image_out.bias, odds)  # type: ignore[arg-type]
 
-    def _begin_distance(self, maps: Tensor) -> None:
+    def _begin_distance(self, films: Tensor) -> None:
         """Take both linear maps from training films, shape (n, T * (1 + h * w))."""
-        center = maps.mean(0)
-        rest_of = maps - center
-        total = float(rest_of.square().sum()) / len(maps)
-        k = min(self.latent, len(maps) - 1)
+        center = films.mean(0)
+        around = films - center
+        total = float(around.square().sum()) / len(films)
+        k = min(self.latent, len(films) - 1)
         with torch.random.fork_rng(devices=[]):  # the same in every process
             torch.manual_seed(0)
-            _, size, axes = torch.svd_lowrank(rest_of, min(k + 16, len(maps)), _ROUNDS)
-        variance, axes = size[:k].square() / len(maps), axes[:, :k]
-        rest = max(total - float(variance.sum()), 0.0) / (maps.shape[1] - k)
+            _, size, axes = torch.svd_lowrank(around, min(k + 16, len(films)), _ROUNDS)
+        variance, axes = size[:k].square() / len(films), axes[:, :k]
+        rest = max(total - float(variance.sum()), 0.0) / (films.shape[1] - k)
         scales = (variance - rest).clamp(min=1e-6).sqrt()  # (k,), of one unit of the latent
         to_latent = (axes * (scales / (scales.square() + rest))).T
         for layer in (self.linear_in, self.linear_out, self.image_out):

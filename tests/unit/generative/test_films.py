@@ -191,6 +191,17 @@ def test_distances_are_those_of_scipy() -> None:
     assert bool(torch.isfinite(empty[0]).all()) and bool((empty[1] == -16).all())
 
 
+def test_directions_are_exact_in_half_precision() -> None:
+    batch = film_batch(7, 2)
+    angle, maps = to_distance(batch.x, batch.mask)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        half = to_distance(batch.x, batch.mask)
+        back = from_distance(angle, maps)
+    torch.testing.assert_close(half[0], angle)
+    torch.testing.assert_close(half[1], maps)
+    torch.testing.assert_close(back, from_distance(angle, maps))
+
+
 def test_the_default_begins_with_films_that_it_can_make() -> None:
     model = film_model().eval()
     model.begin_films([film_batch(1, 24), film_batch(2, 24)])
