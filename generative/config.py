@@ -51,7 +51,7 @@ class LossConfig(_Strict):
     kl: Literal["sum", "mean"] = "sum"
     beta: float = Field(default=1.0, ge=0)
     beta_warmup: float | None = Field(default=None, ge=0, le=1)
-    """Share of all steps; by default 0.3, and 0 for ``transformer_vae`` with bodies."""
+    """Share of all steps; by default 0.3, and 0 for models that begin with PCA."""
     velocity: float | None = Field(default=None, ge=0)
     """By default 0.1 in the calibrated loss; the report's have no such term."""
     acceleration: float = Field(default=0.0, ge=0)

@@ -92,7 +92,7 @@ def check(found: Found) -> None:
 
 
 def test_held_out_films_come_back_and_samples_are_larvae(tmp_path: Path) -> None:
-    check(trained(tmp_path, 4, (80, 8, 20), 1))
+    check(trained(tmp_path, 3, (64, 6, 12), 1))
 
 
 @pytest.mark.slow
