@@ -21,6 +21,9 @@ MEMORY = 4 << 30
 CARD_SHARE = 0.5
 """Share of a graphics card's free memory that may hold frames."""
 
+BEGIN_FILMS, FILMS = 600, 20
+"""Films that a model may choose its start from, at most, and how many at a time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
@@ -78,6 +81,8 @@ class Batches:
         x = self._read(places) if self._held is None else self._float(self._held[index])
         action, genotype, stimulus, length = self._labels[:, index]
         mask = torch.arange(x.shape[1], device=self.device) < length[:, None]
+        if self.sequences.images and not bool(mask.all()):
+            x = x * mask[:, :, None, None]  # no larva beyond the end; bytes of 0 would be all larva
         if change is not None:
             flip = torch.from_numpy(change.mirrored).to(self.device)
             x, action = self._mirrored(x, flip), torch.where(flip, self._mirror[action], action)
@@ -128,3 +133,15 @@ class Batches:
 
     def _float(self, values: Tensor) -> Tensor:
         return unpack_images(values) if self.sequences.images else values
+
+
+def begin_films(data: Batches, reflect: bool) -> Iterator[Batch]:
+    """Yield films at equal steps through all, and their mirror images where training mirrors."""
+    n = min(len(data), BEGIN_FILMS)
+    places = np.arange(n) * len(data) // max(n, 1)
+    for start in range(0, n, FILMS):
+        part = places[start : start + FILMS]
+        yield data.take(part)
+        if reflect:
+            unchanged = np.zeros((len(part), 3), bool)
+            yield data.take(part, Augmentation(np.ones(len(part), bool), unchanged))

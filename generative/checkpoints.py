@@ -27,16 +27,21 @@ from larvastats.errors import DataError, UsageError
 from larvastats.io.files import AnyPath, read_head, replacing
 
 FORMAT = "larvastats generative checkpoint"
-VERSION = 2
+VERSION = 3
 
-FIRST_OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
-    "transformer_vae": {
-        "tiny": {"latent": 32, "body": False},
-        "small": {"body": False},
-        "base": {"body": False},
-    }
+EARLIER_OPTIONS: dict[str, dict[str, dict[str, dict[str, Any]]]] = {
+    "1": {
+        "transformer_vae": {
+            "tiny": {"latent": 32, "body": False},
+            "small": {"body": False},
+            "base": {"body": False},
+        }
+    },
+    "2": {
+        "cnn3d_vae": {preset: {"distance": False} for preset in ("tiny", "small", "base")},
+    },
 }
-"""What presets of version 1 meant where they mean something else now."""
+"""What presets meant up to a version, where they mean something else from the next one on."""
 
 MODEL_FILE = "model.safetensors"
 """The model to use: the best of a training by its validation loss."""
@@ -175,9 +180,9 @@ def read_checkpoint(path: AnyPath) -> tuple[dict[str, Tensor], Description, Any]
             f"{path}: expected a checkpoint of `larvastats generate train`, but these are weights "
             "from elsewhere; give the model.safetensors of a training."
         )
-    if header.get("version") not in ("1", str(VERSION)):
+    if header.get("version") not in (*EARLIER_OPTIONS, str(VERSION)):
         raise DataError(
-            f"{path}: expected a checkpoint of version 1 or {VERSION}, but it is of version "
+            f"{path}: expected a checkpoint of version 1 to {VERSION}, but it is of version "
             f"{header.get('version')!r}; use the larvastats that made it, or train anew."
         )
     if header.get("checksum") != _checksum(tensors):
@@ -187,8 +192,7 @@ def read_checkpoint(path: AnyPath) -> tuple[dict[str, Tensor], Description, Any]
         )
     try:
         values = json.loads(header["description"])
-        if header["version"] == "1":
-            values["config"]["model"] = _of_first(values["config"]["model"])
+        values["config"]["model"] = _meant(values["config"]["model"], header["version"])
         description = Description.from_json(values)
         return tensors, description, json.loads(header["state"])
     except (KeyError, TypeError, ValueError, AttributeError, UsageError, RecursionError) as error:
@@ -198,10 +202,13 @@ def read_checkpoint(path: AnyPath) -> tuple[dict[str, Tensor], Description, Any]
         ) from error
 
 
-def _of_first(model: Mapping[str, Any]) -> dict[str, Any]:
-    """Say in options what a preset of version 1 meant."""
-    meant = FIRST_OPTIONS.get(model["name"], {}).get(model["preset"], {})
-    return {**model, "options": {**meant, **model["options"]}}
+def _meant(model: Mapping[str, Any], version: str) -> dict[str, Any]:
+    """Say in options what a preset of an earlier version meant."""
+    later = [changes for until, changes in EARLIER_OPTIONS.items() if version <= until]
+    options = dict(model["options"])
+    for changes in reversed(later):
+        options = {**changes.get(model["name"], {}).get(model["preset"], {}), **options}
+    return {**model, "options": options}
 
 
 def load_model(path: AnyPath) -> tuple[Model, Description]:

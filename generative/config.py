@@ -51,13 +51,15 @@ class LossConfig(_Strict):
     kl: Literal["sum", "mean"] = "sum"
     beta: float = Field(default=1.0, ge=0)
     beta_warmup: float | None = Field(default=None, ge=0, le=1)
-    """Share of all steps; by default 0.3, and 0 for ``transformer_vae`` with bodies."""
+    """Share of all steps; by default 0.3, and 0 for models that begin with PCA."""
     velocity: float | None = Field(default=None, ge=0)
     """By default 0.1 in the calibrated loss; the report's have no such term."""
     acceleration: float = Field(default=0.0, ge=0)
     free_bits: float = Field(default=0.0, ge=0)
     positive_weight: float = Field(default=1.0, gt=0)
-    dice: float = Field(default=0.0, ge=0)
+    """Of larva pixels in the cross-entropy of films."""
+    dice: float | None = Field(default=None, ge=0)
+    """Of films; by default 1 in the calibrated loss; the report's have no such term."""
 
     @property
     def velocity_weight(self) -> float:
@@ -65,6 +67,13 @@ class LossConfig(_Strict):
         if self.velocity is not None:
             return self.velocity
         return 0.1 if self.name == "calibrated" else 0.0
+
+    @property
+    def dice_weight(self) -> float:
+        """Weight of 1 - Dice, the default resolved."""
+        if self.dice is not None:
+            return self.dice
+        return 1.0 if self.name == "calibrated" else 0.0
 
     @model_validator(mode="after")
     def _one_reading(self) -> LossConfig:

@@ -17,7 +17,10 @@ Three losses by name, for ``D`` numbers per sequence (frames that are there, tim
     that is used.
 
 The report does not say whether its KL is summed or averaged over dimensions; ``kl`` chooses, and is
-``sum`` in ``calibrated``. For films the squared error is a cross-entropy (``+ dice``).
+``sum`` in ``calibrated``. For films the error is a cross-entropy per pixel. With ``b_t KL / D``, D
+pixels of a film, that is the bound on the likelihood of pixels, divided by D; with ``b_t KL``, as
+the report has it, a nat in the latent has to spare a nat in every pixel. ``calibrated`` adds
+``1 - Dice`` of every image, which an empty image does not lower.
 
 Further terms: ``velocity`` weighs the error of first differences (of the target's, so a larva that
 moves is asked for). ``acceleration`` weighs squared second differences of the prediction alone; its
@@ -204,7 +207,7 @@ def _film_error(terms: Terms, config: LossConfig, mean: _Means) -> tuple[Tensor,
     )
     bce = mean((each.flatten(2).mean(2) * terms.mask).sum(), terms.mask.sum())
     parts = {"bce": mean.value(bce)}
-    if config.dice <= 0:
+    if config.dice_weight <= 0:
         return bce, parts
     # Milletari, Navab & Ahmadi 2016, V-Net, arXiv:1606.04797, image by image
     p = torch.sigmoid(terms.prediction).flatten(2)
@@ -212,4 +215,4 @@ def _film_error(terms: Terms, config: LossConfig, mean: _Means) -> tuple[Tensor,
     overlap = (2 * (p * y).sum(2) + 1) / (p.square().sum(2) + y.square().sum(2) + 1)
     missing = mean(((1 - overlap) * terms.mask).sum(), terms.mask.sum())
     parts["dice"] = mean.value(missing)
-    return bce + config.dice * missing, parts
+    return bce + config.dice_weight * missing, parts

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from generative.batches import Augmentation, Batches
+from generative.batches import Augmentation, Batches, begin_films
 from generative.checkpoints import (
     MODEL_FILE,
     STATE_FILE,
@@ -198,11 +198,11 @@ class _Trainer:
     def begin(self) -> None:
         """Let the model choose its start from training sequences; the same in every process."""
         norm = self.description.normaliser
-        if norm is not None:
-            some = self.data.take(np.arange(min(len(self.data), BEGIN_SEQUENCES)))
-            self.model.begin(
-                some, *(torch.from_numpy(a).to(some.x) for a in (norm.mean, norm.scale))
-            )
+        if norm is None:
+            self.model.begin_films(begin_films(self.data, self.settings.reflect))
+            return
+        some = self.data.take(np.arange(min(len(self.data), BEGIN_SEQUENCES)))
+        self.model.begin(some, *(torch.from_numpy(a).to(some.x) for a in (norm.mean, norm.scale)))
 
     # -- one epoch ---------------------------------------------------------------------------------
 

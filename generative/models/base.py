@@ -6,6 +6,7 @@ Everything outside (training, sampling, diagnostics) uses only what stands here.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -209,6 +210,15 @@ class Model(nn.Module):
             Training sequences.
         mean, scale : Tensor, shape (N,)
             What they were normalised by.
+        """
+
+    def begin_films(self, films: Iterable[Batch]) -> None:
+        """Choose where to start; by default the weights stay as drawn.
+
+        Parameters
+        ----------
+        films : iterable of Batch
+            Training films, some at a time.
         """
 
     def noise_shape(self, batch: int, frames: int) -> tuple[int, ...]:

@@ -78,6 +78,26 @@ def test_a_model_of_version_1_is_what_it_was(
                for name, value in model.state_dict().items())  # fmt: skip
 
 
+def test_a_film_model_of_version_2_is_the_plain_network(tmp_path: Path) -> None:
+    config = make_config({"model": {"name": "cnn3d_vae", "preset": "tiny"}})
+    shape = Shape(128 * 128, 30, 6, 2, 4)
+    then = replace(describe(), config=config, shape=shape, normaliser=None)
+    meant = make_config({"model": {"name": "cnn3d_vae", "preset": "tiny",
+                                   "options": {"distance": False}}})  # fmt: skip
+    model = replace(then, config=meant).build()
+    write_checkpoint(tmp_path / "new.safetensors", model.state_dict(), then)
+    with safe_open(tmp_path / "new.safetensors", framework="pt") as file:
+        header = file.metadata()
+    save_file(load_file(tmp_path / "new.safetensors"), tmp_path / "old.safetensors",
+              {**header, "version": "2"})  # fmt: skip
+    back, _ = load_model(tmp_path / "old.safetensors")
+    assert not back.distance
+    assert all(torch.equal(value, back.state_dict()[name])
+               for name, value in model.state_dict().items())  # fmt: skip
+    with pytest.raises(DataError, match="weights of CNN3DVAE"):
+        load_model(tmp_path / "new.safetensors")
+
+
 @pytest.mark.parametrize("kept", [0, 7, 100, 5000, -1])
 def test_a_file_that_was_cut_off_is_a_sentence(checkpoint: Path, kept: int) -> None:
     checkpoint.write_bytes(checkpoint.read_bytes()[:kept])

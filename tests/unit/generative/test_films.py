@@ -13,18 +13,22 @@ torch = pytest.importorskip("torch", reason="needs torch (extra generative)")
 
 from scipy import ndimage
 
+from generative.batches import Batches
 from generative.checkpoints import load_model
 from generative.config import LossConfig, make_config
 from generative.dataset.build import Draw, build_sequences
 from generative.dataset.index import read_index
 from generative.dataset.indexing import build_index
+from generative.dataset.sequences import Sequences
 from generative.dataset.windows import Cutting
+from generative.distance import from_distance, to_distance
 from generative.frames import Pose
 from generative.images import PACKED, SIDE, WIDTH, draw_contours, pack_images, unpack_images
 from generative.losses import compute_loss
 from generative.models import Batch, Conditions, Shape, build_model, hyperparameters
+from generative.sampling.films import draw_films, film_latents, film_shapes
 from generative.training import train
-from larvastats.errors import DataError
+from larvastats.errors import DataError, UsageError
 from larvastats.io import trx
 from larvastats.io.contours import Contours
 from larvastats.io.paths import database_path
@@ -89,21 +93,33 @@ def test_frames_without_an_outline_are_refused() -> None:
         draw_contours(Contours.from_counts(ellipse(20), np.array([20, 0])), np.zeros((2, 2)), POSE)
 
 
-def trained(skip: bool, n: int, steps: int) -> tuple[Any, Batch, list[float]]:
-    """A model of a few films, and its losses on the way."""
-    torch.manual_seed(0)
-    x = unpack_images(torch.from_numpy(pack_images(films(np.random.default_rng(7), n))))
+def film_batch(seed: int, n: int) -> Batch:
+    x = unpack_images(torch.from_numpy(pack_images(films(np.random.default_rng(seed), n))))
     none = torch.full((n,), -1)
-    batch = Batch(x, torch.ones(n, 30, dtype=torch.bool), Conditions(none, none, none))
-    values = hyperparameters("cnn3d_vae", "tiny", {"skip": skip, "skip_dropout": 0.5})
-    values["foreground"] = float(x.mean())
-    model = build_model("cnn3d_vae", Shape(SIDE * SIDE, 30, 1, 1, 1), values)
+    return Batch(x, torch.ones(n, 30, dtype=torch.bool), Conditions(none, none, none))
+
+
+def film_model(**options: Any) -> Any:
+    torch.manual_seed(0)
+    values = hyperparameters("cnn3d_vae", "tiny", options)
+    return build_model("cnn3d_vae", Shape(SIDE * SIDE, 30, 1, 1, 1), values)
+
+
+def overlap(made: torch.Tensor, real: torch.Tensor) -> float:
+    a, b = made > 0, real > 0.5
+    return float((a & b).sum() / (a | b).sum())
+
+
+def trained(n: int, steps: int, **options: Any) -> tuple[Any, Batch, list[float]]:
+    """A model of a few films, and its losses on the way."""
+    batch, model = film_batch(7, n), film_model(skip_dropout=0.5, **options)
+    model.begin_films([batch])
     optimizer = torch.optim.AdamW(model.parameters(), 4e-3)
     generator = torch.Generator().manual_seed(0)
     losses = []
     for _ in range(steps):
         noise = torch.randn(model.noise_shape(n, 30), generator=generator)
-        loss = compute_loss(model.terms(batch, noise), LossConfig(dice=1.0), 1.0, images=True).total
+        loss = compute_loss(model.terms(batch, noise), LossConfig(), 1.0, images=True).total
         losses.append(float(loss.detach()))
         optimizer.zero_grad()
         loss.backward()
@@ -114,11 +130,89 @@ def trained(skip: bool, n: int, steps: int) -> tuple[Any, Batch, list[float]]:
 
 @pytest.mark.parametrize("skip", [False, True])
 def test_output_starts_at_the_odds_of_the_foreground_and_the_loss_falls(skip: bool) -> None:
-    model, batch, losses = trained(skip, 2, 1)
+    model, batch = film_model(distance=False, skip=skip), film_batch(7, 2)
+    model.begin_films([batch])
     with torch.no_grad():
         first = torch.sigmoid(model.decode(torch.zeros(2, model.latent), batch.conditions))
     assert float(first.mean()) == pytest.approx(float(batch.x.mean()), rel=0.6)
-    _, _, losses = trained(skip, 2, 5)
+    _, _, losses = trained(2, 5, distance=False, skip=skip)
+    assert np.isfinite(losses).all()
+    assert losses[-1] < losses[0]
+
+
+def test_the_foreground_is_that_of_training_films_unless_it_is_given() -> None:
+    batch = film_batch(7, 2)
+    shorter = Batch(batch.x * 0.5, batch.mask.clone(), batch.conditions)
+    shorter.mask[:, 10:] = False
+    model = film_model(distance=False)
+    model.begin_films([batch, shorter])
+    share = (30 * batch.x.mean() + 10 * shorter.x[:, :10].mean()) / 40
+    fitted = float(torch.sigmoid(model.image_out.bias.detach()))
+    assert fitted == pytest.approx(float(share), rel=1e-4)
+    given = film_model(distance=False, foreground=0.5)
+    given.begin_films([batch])
+    assert float(given.image_out.bias.detach()) == 0.0  # even odds, as the report had it
+
+
+@pytest.mark.parametrize(("options", "words"), [
+    ({"foreground": 0.0, "distance": False}, "foreground must be above 0"),
+    ({"foreground": 1.5, "distance": False}, "foreground must be above 0"),
+    ({"foreground": 0.1}, "foreground needs distance = false"),
+    ({"skip_dropout": 1.5}, "skip_dropout must be from 0 to 1"),
+])  # fmt: skip
+def test_options_that_cannot_be_are_refused(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        film_model(**options)
+
+
+def test_films_come_back_from_directions_and_distances() -> None:
+    turns = np.linspace(0, 2.5, 30)  # farther than the axis of a body could tell from one frame
+    outline = Contours.from_padded(np.stack([ellipse(60, a, 0.4) for a in turns]))
+    drawn = draw_contours(outline, np.zeros((30, 2)), POSE)
+    x = unpack_images(torch.from_numpy(pack_images(drawn[None])))
+    mask = torch.arange(30)[None] < 24
+    angle, maps = to_distance(x, mask)
+    assert angle[0, :24].numpy() == pytest.approx(-turns[:24], abs=0.05)  # rows count downwards
+    assert overlap(from_distance(angle, maps)[:, :24], x[:, :24]) >= 0.88
+    assert bool((maps[0, 24:] == maps[0, 23]).all()) and bool((angle[0, 24:] == angle[0, 23]).all())
+    assert float(maps.abs().max()) == 16.0
+
+
+def test_distances_are_those_of_scipy() -> None:
+    x = film_batch(7, 1).x[:, :1]
+    cells = np.zeros((64, 64), bool)
+    cells[20:40, 9:50] = True
+    square = torch.from_numpy(np.kron(cells, np.ones((2, 2)))).float()[None, None]
+    maps = to_distance(square, torch.ones(1, 1, dtype=torch.bool))[1][0, 0].numpy()
+    inside, outside = (ndimage.distance_transform_edt(c) for c in (cells, ~cells))
+    fine = 2 * (np.minimum(inside, 8) - np.minimum(outside, 8))
+    np.testing.assert_allclose(maps, fine.reshape(32, 2, 32, 2).mean((1, 3)), atol=1e-4)
+    empty = to_distance(torch.zeros_like(x), torch.ones(1, 1, dtype=torch.bool))
+    assert bool(torch.isfinite(empty[0]).all()) and bool((empty[1] == -16).all())
+
+
+def test_directions_are_exact_in_half_precision() -> None:
+    batch = film_batch(7, 2)
+    angle, maps = to_distance(batch.x, batch.mask)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        half = to_distance(batch.x, batch.mask)
+        back = from_distance(angle, maps)
+    torch.testing.assert_close(half[0], angle)
+    torch.testing.assert_close(half[1], maps)
+    torch.testing.assert_close(back, from_distance(angle, maps))
+
+
+def test_the_default_begins_with_films_that_it_can_make() -> None:
+    model = film_model().eval()
+    model.begin_films([film_batch(1, 24), film_batch(2, 24)])
+    other = film_batch(3, 6)
+    with torch.no_grad():
+        posterior = model.encode(other)
+        assert overlap(model.decode(posterior.mean, other.conditions), other.x) >= 0.8
+        shorter = Batch(other.x[:, :20], other.mask[:, :20], other.conditions)
+        assert model.reconstruct(shorter).shape == (6, 20, SIDE, SIDE)
+    assert 0.5 < float(posterior.mean.std()) < 1.5  # a latent of unit size
+    _, _, losses = trained(4, 5)
     assert np.isfinite(losses).all()
     assert losses[-1] < losses[0]
 
@@ -126,7 +220,7 @@ def test_output_starts_at_the_odds_of_the_foreground_and_the_loss_falls(skip: bo
 @pytest.mark.slow
 @pytest.mark.parametrize("skip", [False, True])
 def test_reconstructions_from_the_latent_alone_are_larvae(skip: bool) -> None:
-    model, batch, losses = trained(skip, 6, 250)
+    model, batch, losses = trained(6, 250, distance=False, skip=skip)
     assert np.isfinite(losses).all()
     with torch.no_grad():
         made = (model.reconstruct(batch) > 0).numpy()
@@ -164,6 +258,10 @@ def test_films_from_recordings_to_a_trained_model(
     assert 0 <= row["r2"] <= 1
     model, description = load_model(tmp_path / "run")
     assert model.IMAGES and description.normaliser is None
+    latents = film_latents(model, description, sequences)
+    assert latents.z.shape == latents.twins.shape == (3, 32)
+    made = draw_films(model, latents, np.array([[0, 0, -1]] * 2), kind="standard")
+    assert made.shape == (2, 30, SIDE, SIDE) and made.dtype == bool
     assert (tmp_path / "run" / "losses.png").is_file()
 
 
@@ -173,3 +271,29 @@ def test_wild_logits_do_not_overflow() -> None:
     wild = torch.full((1, 2, 8, 8), 1e4)
     terms = Terms(wild, torch.zeros_like(wild), torch.ones(1, 2).bool(), None)
     assert torch.isfinite(compute_loss(terms, LossConfig(dice=1.0), 1.0, images=True).total)
+
+
+def test_no_larva_stands_beyond_the_end_of_a_film() -> None:
+    frames = np.zeros((1, 30, PACKED), np.uint8)
+    frames[0, :12] = pack_images(films(np.random.default_rng(7), 1))[0, :12]
+    one = np.zeros(1, np.int16)
+    columns = {"length": one + 12, "action": one, "genotype": one, "stimulus": one}
+    few = Sequences(frames, columns, {"actions": ("run",)}, True, "mm", "")
+    batch = Batches(few, np.array([0]), None, torch.device("cpu")).take(np.array([0]))
+    assert batch.mask.sum() == 12
+    assert float(batch.x[0, 11].sum()) > 0 and float(batch.x[0, 12:].sum()) == 0
+
+
+def test_shapes_of_films_are_counted() -> None:
+    made = np.zeros((1, 3, 8, 8), bool)
+    made[0, 1, 2:4, 2:4] = made[0, 2, 1, 1] = made[0, 2, 6, 6] = True
+    found = film_shapes(made)
+    np.testing.assert_array_equal(found.area, [[0, 4, 2]])
+    np.testing.assert_array_equal(found.pieces, [[0, 1, 2]])
+    assert found.white == found.whole == pytest.approx(1 / 3)
+
+
+def test_films_are_not_drawn_from_a_model_of_midlines(sequences: Any, trained: Path) -> None:
+    model, description = load_model(trained)
+    with pytest.raises(DataError, match="expected films, but the model is of midlines"):
+        film_latents(model, description, sequences)

@@ -152,3 +152,18 @@ def test_two_halves_of_a_batch_give_the_gradient_of_the_whole(terms: Terms) -> N
     whole = gradient([slice(0, 6)])
     halves = gradient([slice(0, 2), slice(2, 6)])
     torch.testing.assert_close(halves, whole, rtol=1e-4, atol=1e-6)
+
+
+def test_dice_is_in_the_calibrated_loss_of_films_unless_it_is_changed() -> None:
+    logits = torch.full((2, 3, 8, 8), -4.0)  # white images
+    target = torch.zeros(2, 3, 8, 8)
+    target[:, :, 2:4, 2:6] = 1.0
+    terms = Terms(logits, target, torch.ones(2, 3).bool(), None)
+    plain = compute_loss(terms, LossConfig(dice=0.0), 1.0, images=True)
+    for config in (LossConfig(name="report_plain"), LossConfig(name="report_warmup")):
+        assert float(compute_loss(terms, config, 1.0, images=True).total) == float(plain.total)
+    p = float(torch.sigmoid(torch.tensor(-4.0)))
+    missing = 1 - (2 * 8 * p + 1) / (64 * p * p + 8 + 1)
+    for config, weight in ((LossConfig(), 1.0), (LossConfig(dice=0.3), 0.3)):
+        both = compute_loss(terms, config, 1.0, images=True)
+        assert float(both.total - plain.total) == pytest.approx(weight * missing, rel=1e-4)
