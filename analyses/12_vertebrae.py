@@ -223,8 +223,8 @@ def draw(rows: dict[str, list[dict[str, Any]]], floors: dict[str, tuple[Any, ...
          judge: Judge) -> Figure:  # fmt: skip
     """Draw the most bent larvae, the error by point, and the motion of samples."""
     with context():
-        figure = Figure(figsize=(7.6, 7.4), layout="constrained")
-        above, below = figure.subfigures(2, 1, height_ratios=(1, 1.1))
+        figure = Figure(figsize=(7.6, 5.8), layout="constrained")
+        above, below = figure.subfigures(2, 1, height_ratios=(0.55, 1))
         _larvae(above.subplots(1, 1), judge)
         left, right = below.subplots(1, 2)
         for name, (*_, by_point) in floors.items():
@@ -254,7 +254,7 @@ def _ratios(axis: Axes, rows: dict[str, list[dict[str, Any]]]) -> None:
         axis.errorbar(at, mean, (mean - values.min(0), values.max(0) - mean), fmt="o",
                       color=COLOURS[name], markersize=4, linewidth=1.2)  # fmt: skip
     axis.set_xticks(range(len(NAMES)), NAMES, rotation=35, ha="right")
-    axis.set_title("samples / held-out larvae, mean and range of seeds", loc="left")
+    axis.set_title("samples / held-out larvae", loc="left")
 
 
 def _larvae(axis: Axes, judge: Judge) -> None:
@@ -288,12 +288,15 @@ def main(out: Path, seeds: int, recordings: Path | None) -> None:
     floors = {"true vertebrae, spline": judge.error(from_vertebrae(true)),
               "true vertebrae, straight lines": judge.error(straight(true))}  # fmt: skip
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in POINTS.values()}
+    lines: list[dict[str, Any]] = []  # of the same models as the second
     for seed in range(seeds):
         for points, name in POINTS.items():
             folder, seconds = trained(sets[points], out, points, seed)
             way: Way = np.asarray if points == 11 else from_vertebrae
             rows[name].append(row(judge, sets[points], folder, way, seconds, seed))
-    tables(rows, floors)
+            if points == 5:
+                lines.append(row(judge, sets[points], folder, straight, seconds, seed))
+    tables(rows | {"five vertebrae, straight lines": lines}, floors)
     if recordings:
         real_larvae(recordings)
     draw(rows, floors, judge).savefig(out / "vertebrae.png", dpi=150)
