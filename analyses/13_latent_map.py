@@ -194,8 +194,8 @@ def draw(
             _points(axes[row, 0], discriminants(train, held, k), own)
             _points(axes[row, 1], components.transform(held.open), own)
             one = probes[label]
-            axes[row, 0].set_title(f"discriminants of {label}: balanced accuracy of a linear\n"
-                                   f"probe {one.accuracy:.2f}, with permuted labels {one.null:.2f}",
+            axes[row, 0].set_title(f"discriminants of {label}; linear probe:\nbalanced accuracy "
+                                   f"{one.accuracy:.2f}, permuted {one.null:.2f}",
                                    loc="left", fontsize=9)  # fmt: skip
             axes[row, 1].set_title("principal components", loc="left", fontsize=9)
             _legend(axes[row, 1], held.labels[:, k], names[label], colours)
