@@ -6,7 +6,7 @@ Moving larvae of two genotypes are simulated and cut into sequences of 200 frame
 models learn from them, preset tiny; the LSTM and the default model also learn from sequences of 50
 frames and are run on to 200. All see held-out plates once, as a latent, and make the frames on
 their own: how far are these off, frame by frame, and are they still larvae? A training that is in
-OUT already is not repeated. 20 minutes on one core.
+OUT already is not repeated. 18 minutes on one core.
 """
 
 from __future__ import annotations

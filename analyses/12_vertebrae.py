@@ -7,7 +7,7 @@ spines of 11 points and as five vertebrae. All is judged on the 11 true points o
 vertebrae become 11 points along a spline (larvastats.shape.midline.from_vertebrae), and for
 comparison along straight lines. OUT may be the folder of 11_long_sequences.py, whose recordings are
 taken. FOLDER holds recordings of real larvae, of which only the representation is measured. A
-training that is in OUT already is not repeated. Eight minutes on one core.
+training that is in OUT already is not repeated. Three minutes on one core per two seeds.
 """
 
 from __future__ import annotations
