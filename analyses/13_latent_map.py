@@ -92,7 +92,7 @@ def make_run(run: Path) -> None:
     index = run.with_name(f"{run.name}_index.h5")
     build_index(beside, index)
     config = make_config({"model": {"preset": "tiny"}, "training": {"epochs": 8}})
-    train_index(index, run, config, Draw((4000, 400, 1200), "run=0.57,cast=0.40,back=0.03"))
+    train_index(index, run, config, Draw((3000, 300, 800), "run=0.57,cast=0.40,back=0.03"))
 
 
 @torch.no_grad()
