@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from larvastats.errors import DataError
+from larvastats.shape.midline import from_vertebrae
 from larvastats.shape.vertebrae import SPINE_POINTS, VERTEBRAE, five_vertebrae
 
 POINTS = (SPINE_POINTS, len(VERTEBRAE))
@@ -63,7 +64,8 @@ def reduce_points(midline: NDArray[np.floating], points: int) -> NDArray[np.floa
     """Return midlines of any number of points as 11 points, or as five vertebrae.
 
     Midlines of 11 points are taken as they are; five vertebrae are the means of points that
-    :func:`larvastats.shape.vertebrae.five_vertebrae` takes; from other numbers of points, new ones
+    :func:`larvastats.shape.vertebrae.five_vertebrae` takes, and become 11 points by its inverse, a
+    spline (:func:`larvastats.shape.midline.from_vertebrae`); from other numbers of points, new ones
     are placed evenly along the line.
 
     Parameters
@@ -85,10 +87,10 @@ def reduce_points(midline: NDArray[np.floating], points: int) -> NDArray[np.floa
         )
     if found == points:
         return np.asarray(midline, dtype=np.float64)
-    spine = midline if found in POINTS else resample_points(midline, SPINE_POINTS)
-    if points == SPINE_POINTS:
-        return resample_points(midline, SPINE_POINTS)
-    return np.asarray(five_vertebrae(spine))
+    if found == len(VERTEBRAE):
+        return from_vertebrae(midline)
+    spine = midline if found == SPINE_POINTS else resample_points(midline, SPINE_POINTS)
+    return np.asarray(spine if points == SPINE_POINTS else five_vertebrae(spine))
 
 
 def resample_points(midline: NDArray[np.floating], points: int) -> NDArray[np.float64]:

@@ -36,6 +36,7 @@ from larvastats.io.store.shape_series import Shaping
 from larvastats.io.tracks import Tracks
 from larvastats.protocol import merge_intervals, parse_protocol
 from larvastats.shape.kinematics import SMOOTH
+from larvastats.shape.midline import N_VERTEBRAE, from_vertebrae
 
 TRACKER = "synthetic"
 PLATE = 40.0
@@ -116,9 +117,11 @@ def sample_store(
 ) -> SampleReport:
     """Draw trajectories from a training and write them as a store.
 
-    A larva is one sequence; it starts at a time at which the protocol has the state of the
-    stimulus that the sequence was drawn for. Its actions, frame by frame, are those of the nearest
-    training sequence in the latent (:meth:`generative.sampling.sampler.Sampler.sample_courses`).
+    Midlines have 11 points; those of a model of five vertebrae lie on a spline through these
+    (:func:`larvastats.shape.midline.from_vertebrae`). A larva is one sequence; it starts at a time
+    at which the protocol has the state of the stimulus that the sequence was drawn for. Its
+    actions, frame by frame, are those of the nearest training sequence in the latent
+    (:meth:`generative.sampling.sampler.Sampler.sample_courses`).
 
     Parameters
     ----------
@@ -260,6 +263,8 @@ def _tracks(sampler: Sampler, request: Request, plan: _Plan) -> Tracks:
         length,
     )
     midline = from_frames(frames, pose)
+    if description.points == N_VERTEBRAE:  # samples have the tracker's 11 points, whatever is drawn
+        midline = from_vertebrae(midline)
     protocol = population.protocols[plan.genotype]
     dt = round(description.dt, 6)  # kept in single precision
     duration = t * dt

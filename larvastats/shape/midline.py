@@ -2,7 +2,8 @@
 
 The report keeps five vertebrae of a larva, at regular abscissae ``t = 0, 1/4, ..., 1`` along its
 axis, and draws a natural cubic spline through them. A spline with fixed knots is linear in its
-points: for all frames together it is one matrix product (:func:`spline_matrix`).
+points: for all frames together it is one matrix product (:func:`spline_matrix`). So is its inverse
+(:func:`from_vertebrae`).
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import CubicSpline
 
-from larvastats.errors import UsageError
+from larvastats.errors import DataError, UsageError
 from larvastats.shape.contour import HARMONICS, N_POINTS, coefficients, from_coefficients
 from larvastats.shape.frames import starts
-from larvastats.shape.vertebrae import VERTEBRAE
+from larvastats.shape.vertebrae import SPINE_POINTS, VERTEBRAE, five_vertebrae
 
 Array = NDArray[np.float64]
 
@@ -125,6 +126,58 @@ def along(matrix: Array, points: Array) -> Array:
         block = slice(begin, begin + _BLOCK)
         for axis in (0, 1):
             out[block, :, axis] = np.ascontiguousarray(points[block, :, axis]) @ matrix.T
+    return out
+
+
+def from_vertebrae(vertebrae: ArrayLike) -> Array:
+    """Spines of 11 points from five vertebrae: the inverse of :func:`five_vertebrae`.
+
+    The points lie at abscissae 0, 1/10, ..., 1 of a natural cubic spline. Two of the vertebrae are
+    means of two points, and lie on the chord between these, not on the spline; its knots are where
+    they have to be so that ``five_vertebrae(from_vertebrae(v))`` is `v`, whatever `v` is.
+
+    Parameters
+    ----------
+    vertebrae : array-like, shape (..., 5, 2)
+        Head first.
+
+    Returns
+    -------
+    ndarray, shape (..., 11, 2)
+        NaN where a vertebra of the frame is.
+
+    Raises
+    ------
+    DataError
+        Not five points, or no points in the plane.
+
+    Examples
+    --------
+    >>> bent = np.array([[[2.0, 1.0], [1.2, 0.4], [0.0, 0.0], [-1.0, 0.0], [-2.0, 0.0]]])
+    >>> spine = from_vertebrae(bent)
+    >>> spine.shape
+    (1, 11, 2)
+    >>> bool(np.abs(five_vertebrae(spine) - bent).max() < 1e-12)
+    True
+    """
+    points = np.asarray(vertebrae, np.float64)
+    if points.ndim < 2 or points.shape[-2:] != (N_VERTEBRAE, 2):
+        raise DataError(
+            f"Spines are made of {N_VERTEBRAE} vertebrae, but their shape is {points.shape}; "
+            f"expected (..., {N_VERTEBRAE}, 2)."
+        )
+    flat = along(_spine_matrix(), points.reshape(-1, N_VERTEBRAE, 2))
+    return flat.reshape(*points.shape[:-2], SPINE_POINTS, 2)
+
+
+@lru_cache(maxsize=1)
+def _spine_matrix() -> Array:
+    """Matrix, shape (11, 5), from vertebrae to spines."""
+    at = tuple(np.linspace(0, 1, SPINE_POINTS).tolist())
+    spread = spline_matrix(N_VERTEBRAE, at)  # from knots to points
+    both = np.repeat(spread.T[..., np.newaxis], 2, axis=2)  # a frame for every knot
+    out = spread @ np.linalg.inv(five_vertebrae(both)[..., 0].T)
+    out.flags.writeable = False
     return out
 
 

@@ -133,6 +133,8 @@ def test_five_vertebrae_and_other_numbers_of_points(rng: np.random.Generator) ->
     assert to_frames(five, 6.0)[0].shape == (2, 12)
     with pytest.raises(DataError, match="at least 5"):
         reduce_points(line[:, :3], 11)
+    bent = rng.normal(size=(2, 5, 2))
+    np.testing.assert_allclose(reduce_points(reduce_points(bent, 11), 5), bent)
 
 
 def test_points_are_placed_evenly_and_gaps_stay_gaps() -> None:

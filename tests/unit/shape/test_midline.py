@@ -6,12 +6,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 from scipy.interpolate import CubicSpline
 
-from larvastats.errors import UsageError
+from larvastats.errors import DataError, UsageError
 from larvastats.io import schleyer
 from larvastats.shape.contour import flatten, resample
-from larvastats.shape.midline import arc_length, from_outline, head_first, regular, spline
+from larvastats.shape.midline import (
+    arc_length,
+    from_outline,
+    from_vertebrae,
+    head_first,
+    regular,
+    spline,
+)
 from larvastats.shape.vertebrae import five_vertebrae
 
 
@@ -47,6 +57,62 @@ def test_the_spline_is_scipy_s_natural_one(derivative: int):
     for frame in range(20):
         own = CubicSpline(np.linspace(0, 1, 5), points[frame], bc_type="natural")
         np.testing.assert_allclose(found[frame], own(at, derivative), atol=1e-9)
+
+
+vertebrae = arrays.arrays(
+    np.float64,
+    st.tuples(st.integers(1, 4), st.integers(1, 3), st.just(5), st.just(2)),
+    elements=st.floats(-500, 500, width=32),
+)
+
+
+@given(vertebrae)
+def test_spines_have_the_vertebrae_that_they_are_made_of(five):
+    spine = from_vertebrae(five)
+    assert spine.shape == (*five.shape[:2], 11, 2)
+    np.testing.assert_allclose(five_vertebrae(spine), five, atol=1e-11)
+
+
+@given(vertebrae, st.floats(-4, 4), st.floats(0.1, 10))
+def test_spines_turn_and_grow_with_their_vertebrae(five, angle, size):
+    turn = size * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    np.testing.assert_allclose(
+        from_vertebrae(five @ turn.T + 3), from_vertebrae(five) @ turn.T + 3, atol=1e-9
+    )
+
+
+def test_spines_of_bent_larvae_come_back_evenly(larvae):
+    midline, _ = larvae
+    found = from_vertebrae(five_vertebrae(midline))
+    error = np.sqrt(((found - midline) ** 2).sum(axis=2).mean())
+    straight = regular(five_vertebrae(midline), 11)
+    by_lines = np.sqrt(((straight - midline) ** 2).sum(axis=2).mean())
+    assert error < 0.01 and by_lines > 4 * error  # mm; larvae of 4 mm
+    np.testing.assert_allclose(arc_length(found), arc_length(midline), rtol=2e-3)
+    steps = np.linalg.norm(np.diff(found, axis=1), axis=2)
+    assert (steps.max(axis=1) / steps.min(axis=1)).max() < 1.05
+
+
+def test_a_lost_vertebra_loses_its_frame_only():
+    five = np.random.default_rng(1).normal(size=(3, 5, 2))
+    five[1, 2] = np.nan
+    found = from_vertebrae(five)
+    assert np.isnan(found[1]).all()
+    np.testing.assert_array_equal(found[[0, 2]], from_vertebrae(five[[0, 2]]))
+    assert from_vertebrae(five[0]).shape == (11, 2)
+    with pytest.raises(DataError, match=r"Spines are made of 5 vertebrae.*\(3, 11, 2\)"):
+        from_vertebrae(np.zeros((3, 11, 2)))
+
+
+def test_real_spines_come_back_from_five_vertebrae(shared_data: Path):
+    midline = schleyer.read(shared_data / "schleyer").midline
+    spine = regular(midline[np.isfinite(midline).all(axis=(1, 2))], 11)
+    five = five_vertebrae(spine)
+    length = arc_length(spine)[:, np.newaxis]
+    error, by_lines = (np.linalg.norm(made - spine, axis=2) / length
+                       for made in (from_vertebrae(five), regular(five, 11)))  # fmt: skip
+    assert np.sqrt((error**2).mean()) < 0.004  # body lengths
+    assert np.sqrt((by_lines**2).mean()) > 2 * np.sqrt((error**2).mean())
 
 
 def test_midlines_come_back_from_outlines(larvae):

@@ -10,11 +10,19 @@ torch = pytest.importorskip("torch", reason="needs torch (extra generative)")
 from safetensors.torch import save_file
 
 import larvastats as ls
+from generative.config import make_config
+from generative.dataset.build import Draw, build_sequences
+from generative.dataset.index import read_index
+from generative.dataset.indexing import build_index
+from generative.dataset.windows import Cutting
+from generative.frames import body_length
 from generative.sampling.kept import PRIOR_FILE, open_sampler
 from generative.sampling.sampler import possible
 from generative.sampling.trajectories import Request, sample_store
+from generative.training import train
 from larvastats.errors import DataError, UsageError
 from larvastats.io.store import read_store, store_rows, store_tracks
+from larvastats.shape.vertebrae import five_vertebrae
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +80,20 @@ def test_conditions_can_be_chosen(trained, tmp_path):
     inside = [any(a <= t and u <= b + 1e-6 for a, b in ((30, 45), (60, 75)))
               for t, u in ethogram.larvae[["t_from", "t_to"]].itertuples(index=False)]  # fmt: skip
     assert all(inside)
+
+
+def test_samples_of_vertebrae_have_eleven_points(database, alone, tmp_path):
+    build_index(database, tmp_path / "index.h5", Cutting(points=5))
+    what = Draw((300, 60, 0), "natural")
+    drawn = build_sequences(read_index(tmp_path / "index.h5"), tmp_path / "run/sequences.h5", what)
+    config = make_config({"model": {"preset": "tiny"}, "training": {"epochs": 1}})
+    train(drawn, config, tmp_path / "run", alone)
+    sample_store(tmp_path / "run", tmp_path / "s", Request(1, 8, seed=2))
+    for t in store_tracks(tmp_path / "s", shapes=("midline",)):
+        assert t.midline.shape == (8 * 50, 11, 2)
+        length = body_length(t.midline)
+        assert 2 < np.median(length) < 6  # larvae of 3 to 4.5 mm
+        assert (length >= body_length(five_vertebrae(t.midline)) - 1e-6).mean() > 0.9  # curved
 
 
 def test_the_prior_is_kept_and_belongs_to_its_model(trained, tmp_path):
