@@ -2,8 +2,8 @@
 
 After Bowman et al. 2016 (Generating Sentences from a Continuous Space, arXiv:1511.06349): the last
 hidden state of an LSTM gives the latent, another LSTM makes the frames one after the other, each
-from the latent and the frame before. Its own small errors feed back: beyond about twice the length
-of its training sequences it leaves the larva behind.
+from the latent and the frame before. Its own small errors feed back: run on beyond the length of
+its training sequences it drifts away (analyses/generative.md measures how far).
 """
 
 from __future__ import annotations
