@@ -1,8 +1,9 @@
 """An auto-encoder of single frames (Hinton & Salakhutdinov 2006, Science 313:504).
 
 A transition between two frames is a straight line in the latent, ``z = (1 - a) z_start + a z_end``,
-``a = k / m``. Nothing in the loss asks the points between to be larvae, and frames in between can
-be aberrant. It is here to show that; :mod:`~generative.models.transition_ae` repairs it.
+``a = k / m``. Nothing in the loss asks the points between to be larvae, and the earlier study saw
+aberrant ones. Among simulated larvae they stay larvae, but the line knows nothing of time:
+:mod:`~generative.models.transition_ae` is half as wrong (analyses/generative.md).
 """
 
 from __future__ import annotations
