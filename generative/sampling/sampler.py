@@ -22,7 +22,8 @@ from generative.sampling.noise import ResidualNoise, fit_noise
 from generative.sampling.prior import TEMPERATURE, FittedPrior, fit_prior
 from larvastats.errors import DataError, UsageError
 
-MOST_ENCODED = 20_000
+MOST_ENCODED = 50_000
+"""Training sequences that a prior is fitted to; kept beside the model, for it takes minutes."""
 QUANTILES = 101
 HOTTEST = 2.0
 
