@@ -163,7 +163,7 @@ def diagnose(
     folder = Path(folder)
     if most < FEWEST:
         raise UsageError(f"--most must be at least {FEWEST}, but is {most}.")
-    sampler = open_sampler(folder, kind=kind, seed=seed)
+    sampler = open_sampler(folder, kind=kind, seed=seed, progress=progress)
     path = folder / SEQUENCES_FILE if data is None else Path(data)
     sequences = read_sequences(path)
     check_data(sequences, sampler.description, str(path))

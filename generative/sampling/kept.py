@@ -35,7 +35,9 @@ PRIOR_FILE = "prior.safetensors"
 LAYOUT = 3
 
 
-def open_sampler(folder: AnyPath, *, kind: str = "mixture", seed: int = 0) -> Sampler:
+def open_sampler(
+    folder: AnyPath, *, kind: str = "mixture", seed: int = 0, progress: bool = False
+) -> Sampler:
     """Open a training for sampling; its prior is fitted at the first time, and kept.
 
     Parameters
@@ -44,6 +46,7 @@ def open_sampler(folder: AnyPath, *, kind: str = "mixture", seed: int = 0) -> Sa
         Of a training.
     kind : str
     seed : int
+    progress : bool
 
     Raises
     ------
@@ -66,7 +69,7 @@ def open_sampler(folder: AnyPath, *, kind: str = "mixture", seed: int = 0) -> Sa
         if isinstance(state, dict) and state.get("of") == said:
             return _unpacked(kept, model, description, tensors, state)
     sampler = fit_sampler(model, description, read_sequences(folder / SEQUENCES_FILE), kind=kind,
-                          seed=seed)  # fmt: skip
+                          seed=seed, progress=progress)  # fmt: skip
     with suppress(DataError):  # a folder that may not be written to: it is fitted every time
         tensors, state = _packed(sampler)
         write_checkpoint(kept, tensors, description, {"of": said, **state})

@@ -13,6 +13,7 @@ from generative.checkpoints import Description
 from generative.dataset.sequences import Sequences
 from generative.frames import reflect
 from generative.models import Batch, Conditions, Model
+from larvastats.compute import track
 from larvastats.errors import DataError
 
 BATCH = 256
@@ -44,11 +45,12 @@ class Encoded:
         return np.asarray(self.mean + np.exp(0.5 * self.log_variance) * noise)
 
 
-def mirrored(model: Model, encoded: Encoded) -> Encoded:
+def mirrored(model: Model, encoded: Encoded, *, progress: bool = False) -> Encoded:
     """Return the mirror images of sequences, encoded under the same conditions."""
     x = np.asarray(reflect(encoded.x), np.float32)
     means, spreads = [], []
-    for start in range(0, len(x), BATCH):
+    starts = range(0, len(x), BATCH)
+    for start in track(starts, "encoding mirror images", len(starts), progress):
         part = slice(start, start + BATCH)
         code = torch.from_numpy(np.ascontiguousarray(encoded.conditions[part].T))
         batch = Batch(torch.from_numpy(x[part]), torch.from_numpy(encoded.mask[part]),
@@ -62,7 +64,7 @@ def mirrored(model: Model, encoded: Encoded) -> Encoded:
 
 
 @torch.no_grad()
-def encode(model: Model, data: Batches) -> Encoded:
+def encode(model: Model, data: Batches, *, progress: bool = False) -> Encoded:
     """Encode all sequences of some batches.
 
     Raises
@@ -72,7 +74,8 @@ def encode(model: Model, data: Batches) -> Encoded:
     """
     parts: list[tuple[NDArray, ...]] = []
     model.eval()
-    for batch in data.in_order(BATCH):
+    batches = -(-len(data) // BATCH)
+    for batch in track(data.in_order(BATCH), "encoding", batches, progress):
         posterior = model.encode(batch)
         if posterior.mean.ndim != 2 or not bool(torch.isfinite(posterior.log_variance).all()):
             raise DataError(

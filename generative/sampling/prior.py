@@ -26,6 +26,7 @@ from scipy.linalg import solve_triangular
 from scipy.special import softmax
 from threadpoolctl import threadpool_limits
 
+from larvastats.compute import track
 from larvastats.errors import DataError, UsageError
 
 Array = NDArray[np.float64]
@@ -143,6 +144,7 @@ class FittedPrior:
 def fit_prior(
     z: NDArray[np.floating], conditions: NDArray[np.integer], *,
     twins: NDArray[np.floating] | None = None, kind: str = "mixture", seed: int = 0,
+    progress: bool = False,
 ) -> FittedPrior:  # fmt: skip
     """Fit a prior to latents drawn from the posteriors of training sequences.
 
@@ -156,6 +158,7 @@ def fit_prior(
     kind : {'mixture', 'gaussian', 'standard'}
         ``gaussian`` has one component everywhere, ``standard`` is N(0, I), for comparison.
     seed : int
+    progress : bool
 
     Raises
     ------
@@ -182,15 +185,17 @@ def fit_prior(
     unwhiten = _root(np.cov(flat, rowvar=False) + 1e-9 * np.eye(width))
     white = np.linalg.solve(unwhiten, (flat - center).T).T.reshape(pairs.shape)
     most = 1 if kind == "gaussian" else max(COMPONENTS)
-    return FittedPrior(center, unwhiten, _densities(white, np.asarray(conditions), most, seed))
+    densities = _densities(white, np.asarray(conditions), most, seed, progress)
+    return FittedPrior(center, unwhiten, densities)
 
 
 def _densities(
-    white: Array, conditions: NDArray[np.integer], most: int, seed: int
+    white: Array, conditions: NDArray[np.integer], most: int, seed: int, progress: bool
 ) -> dict[Key, Density]:
     """Densities of all conditions that occur; white of shape (n, twin, Z)."""
     out: dict[Key, Density] = {}
-    for number, key in enumerate(_keys(conditions)):
+    keys = _keys(conditions)
+    for number, key in enumerate(track(keys, "fitting the prior", len(keys), progress)):
         own = np.all([(c == k) | (k == -1) for c, k in zip(conditions.T, key, strict=True)], axis=0)
         wider = _wider(key)
         if key[1] >= 0:

@@ -233,7 +233,7 @@ def code_of(name: str, names: tuple[str, ...], kind: str) -> int:
 
 def fit_sampler(
     model: Model, description: Description, sequences: Sequences, *, kind: str = "mixture",
-    seed: int = 0,
+    seed: int = 0, progress: bool = False,
 ) -> Sampler:  # fmt: skip
     """Fit prior and residual noise to the training assays.
 
@@ -246,6 +246,7 @@ def fit_sampler(
     kind : str
         See :func:`generative.sampling.prior.fit_prior`.
     seed : int
+    progress : bool
 
     Raises
     ------
@@ -256,13 +257,13 @@ def fit_sampler(
     rows = sequences.fold("train")
     rng = np.random.default_rng([seed, 9])
     some = np.sort(rng.permutation(rows)[:MOST_ENCODED])
-    encoded = encode(model, batches_of(sequences, description, some))
+    encoded = encode(model, batches_of(sequences, description, some), progress=progress)
     z = encoded.drawn(rng)
     # where left and right are different actions, or no sequence was mirrored, there are no twins
     lateral = mirrored_names(description.actions) != tuple(range(len(description.actions)))
     alike = description.config.training.reflect and not lateral
-    twins = mirrored(model, encoded).drawn(rng) if alike else None
-    prior = fit_prior(z, encoded.conditions, twins=twins, kind=kind, seed=seed)
+    twins = mirrored(model, encoded, progress=progress).drawn(rng) if alike else None
+    prior = fit_prior(z, encoded.conditions, twins=twins, kind=kind, seed=seed, progress=progress)
     made = decode(model, z, encoded.conditions)
     left = bodies(description, encoded.x, encoded.mask) - bodies(description, made, encoded.mask)
     n = (left.shape[2] - 2) // 2

@@ -141,7 +141,7 @@ def sample_store(
     """
     request, store = request or Request(), Path(store)
     _check(request, store)
-    sampler = open_sampler(folder, kind=request.kind, seed=request.seed)
+    sampler = open_sampler(folder, kind=request.kind, seed=request.seed, progress=progress)
     plans = _plans(sampler, request)
     source = {"model": sha256(Path(folder) / MODEL_FILE), **asdict(request)}
     store.absolute().parent.mkdir(parents=True, exist_ok=True)
