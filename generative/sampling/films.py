@@ -12,6 +12,7 @@ from scipy import ndimage
 from generative.batches import Batches
 from generative.checkpoints import Description
 from generative.dataset.sequences import Sequences
+from generative.frames import mirrored_names
 from generative.models import Conditions, Model
 from generative.sampling.prior import fit_prior
 from larvastats.errors import DataError
@@ -28,7 +29,7 @@ class FilmLatents:
     ----------
     z : ndarray of float32, shape (n, Z)
     twins : ndarray of float32, shape (n, Z), or None
-        Of the mirrored films, where the training mirrored.
+        Of the mirrored films, where the training mirrored and they show the same action.
     conditions : ndarray of int64, shape (n, 3)
         Action, genotype, stimulus.
     """
@@ -99,7 +100,9 @@ def film_latents(
         code = torch.stack((c.action, c.genotype, c.stimulus), dim=1).numpy()
         parts.append((drawn(batch), drawn(replace(batch, x=batch.x.flip(2))), code))
     z, twins, conditions = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return FilmLatents(z, twins if description.config.training.reflect else None, conditions)
+    lateral = mirrored_names(description.actions) != tuple(range(len(description.actions)))
+    alike = description.config.training.reflect and not lateral
+    return FilmLatents(z, twins if alike else None, conditions)
 
 
 @torch.no_grad()
