@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from generative.config import Config, make_config
-from generative.frames import Normaliser
+from generative.frames import Normaliser, mirrored_names
 from generative.models import Model, Shape, build_model, hyperparameters
 from larvastats.errors import DataError, UsageError
 from larvastats.io.files import AnyPath, read_head, replacing
@@ -82,6 +82,12 @@ class Description:
     dt: float
     body_length: float
     data: str
+
+    @property
+    def has_twins(self) -> bool:
+        """Whether mirror images do the same: training mirrored, and no action has a side."""
+        sides = mirrored_names(self.actions) != tuple(range(len(self.actions)))
+        return self.config.training.reflect and not sides
 
     def build(self) -> Model:
         """Build the model, without its weights."""

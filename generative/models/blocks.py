@@ -93,3 +93,43 @@ def mlp(inputs: int, width: int, outputs: int, layers: int) -> nn.Sequential:
     for a, b in pairwise(sizes):
         parts += [nn.Linear(a, b), nn.GELU(approximate="tanh")]
     return nn.Sequential(*parts, nn.Linear(sizes[-1], outputs))
+
+
+@torch.no_grad()
+def start_as_pca(
+    inward: nn.Linear, outward: nn.Linear, posterior: nn.Linear, axes: Tensor, variance: Tensor,
+    rest: Tensor | float, center: Tensor,
+) -> None:  # fmt: skip
+    """Make two linear maps probabilistic PCA, and what is added to the first nearly silent.
+
+    Tipping & Bishop 1999, Journal of the Royal Statistical Society B 61, 611-622, equations 7 and
+    8, in the rotation whose latents are independent.
+
+    Parameters
+    ----------
+    inward, outward : nn.Linear
+        From D numbers to Z latents, and back.
+    posterior : nn.Linear
+        Gives the 2 Z means and log variances; its means are added to those of `inward`.
+    axes : Tensor, shape (K, D)
+        Principal axes, K up to Z.
+    variance : Tensor, shape (K,)
+        Along them.
+    rest : Tensor or float
+        Variance along every other axis.
+    center : Tensor, shape (D,)
+    """
+    k, latent = len(variance), inward.out_features
+    scales = (variance - rest).clamp(min=1e-6).sqrt()  # (K,), of one unit of the latent
+    to_latent = axes * (scales / (scales.square() + rest))[:, None]
+    for layer in (inward, outward):
+        nn.init.zeros_(layer.weight)
+        nn.init.zeros_(layer.bias)
+    inward.weight[:k] = to_latent.float()
+    inward.bias[:k] = -(to_latent @ center).float()
+    outward.weight[:, :k] = (axes * scales[:, None]).T.float()
+    outward.bias[:] = center.float()
+    posterior.weight *= 0.01
+    nn.init.zeros_(posterior.bias)
+    narrow = (rest / (scales.square() + rest)).clamp(min=1e-6).log()
+    posterior.bias[latent : latent + k] = narrow.float()

@@ -29,7 +29,7 @@ from torch.nn import functional
 
 from generative.distance import CELL, from_distance, to_distance, turn_metric
 from generative.models.base import Batch, Conditions, Model, Posterior, Shape, Terms
-from generative.models.blocks import ConditionEmbedding
+from generative.models.blocks import ConditionEmbedding, start_as_pca
 
 SIDE = 128
 """Height and width of an image, pixels."""
@@ -109,19 +109,10 @@ class CNN3DVAE(Model):
             _, size, axes = torch.svd_lowrank(around, min(k + 16, len(films)), _ROUNDS)
         variance, axes = size[:k].square() / len(films), axes[:, :k]
         rest = max(total - float(variance.sum()), 0.0) / (films.shape[1] - k)
-        scales = (variance - rest).clamp(min=1e-6).sqrt()  # (k,), of one unit of the latent
-        to_latent = (axes * (scales / (scales.square() + rest))).T
-        for layer in (self.linear_in, self.linear_out, self.image_out):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
-        self.linear_in.weight[:k] = to_latent
-        self.linear_in.bias[:k] = -(to_latent @ center)
-        self.linear_out.weight[:, :k] = axes * scales
-        self.linear_out.bias.copy_(center)
-        self.to_posterior.weight *= 0.01
-        nn.init.zeros_(self.to_posterior.bias)
-        narrow = (rest / (scales.square() + rest)).clamp(min=1e-6).log()
-        self.to_posterior.bias[self.latent : self.latent + k] = narrow
+        nn.init.zeros_(self.image_out.weight)
+        nn.init.zeros_(self.image_out.bias)  # type: ignore[arg-type]
+        start_as_pca(self.linear_in, self.linear_out, self.to_posterior, axes.T, variance, rest,
+                     center)  # fmt: skip
 
     def encode(self, batch: Batch) -> Posterior:
         return self._encoded(batch)[0]

@@ -22,7 +22,13 @@ from torch.nn import functional
 
 from generative.body import from_body, metric, to_body
 from generative.models.base import Batch, Conditions, Model, Posterior, Shape
-from generative.models.blocks import ConditionEmbedding, masked_mean, sinusoids, stack
+from generative.models.blocks import (
+    ConditionEmbedding,
+    masked_mean,
+    sinusoids,
+    stack,
+    start_as_pca,
+)
 
 
 class TransformerVAE(Model):
@@ -90,19 +96,10 @@ class TransformerVAE(Model):
         variance = size.square() / len(x)
         k = min(self.latent, len(variance))
         rest = (variance.sum() - variance[:k].sum()) / max(1, x.shape[1] - k)
-        scales = (variance[:k] - rest).clamp(min=1e-6).sqrt()  # (k,), of one unit of the latent
-        to_latent = axes[:k] * (scales / (scales.square() + rest))[:, None]
-        for layer in (self.linear_in, self.linear_out, self.frame_out):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
-        self.linear_in.weight[:k] = to_latent.float()
-        self.linear_in.bias[:k] = -(to_latent @ center).float()
-        self.linear_out.weight[:, :k] = (axes[:k] * scales[:, None]).T.float()
-        self.linear_out.bias[:] = center.float()
-        self.to_posterior.weight *= 0.01
-        nn.init.zeros_(self.to_posterior.bias)
-        narrow = (rest / (scales.square() + rest)).clamp(min=1e-6).log()
-        self.to_posterior.bias[self.latent : self.latent + k] = narrow.float()
+        nn.init.zeros_(self.frame_out.weight)
+        nn.init.zeros_(self.frame_out.bias)
+        start_as_pca(self.linear_in, self.linear_out, self.to_posterior, axes[:k], variance[:k],
+                     rest, center)  # fmt: skip
 
     def encode(self, batch: Batch) -> Posterior:
         t = batch.x.shape[1]

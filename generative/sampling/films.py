@@ -12,7 +12,6 @@ from scipy import ndimage
 from generative.batches import Batches
 from generative.checkpoints import Description
 from generative.dataset.sequences import Sequences
-from generative.frames import mirrored_names
 from generative.models import Conditions, Model
 from generative.sampling.prior import fit_prior
 from larvastats.errors import DataError
@@ -100,9 +99,7 @@ def film_latents(
         code = torch.stack((c.action, c.genotype, c.stimulus), dim=1).numpy()
         parts.append((drawn(batch), drawn(replace(batch, x=batch.x.flip(2))), code))
     z, twins, conditions = (np.concatenate(column) for column in zip(*parts, strict=True))
-    lateral = mirrored_names(description.actions) != tuple(range(len(description.actions)))
-    alike = description.config.training.reflect and not lateral
-    return FilmLatents(z, twins if alike else None, conditions)
+    return FilmLatents(z, twins if description.has_twins else None, conditions)
 
 
 @torch.no_grad()

@@ -15,7 +15,6 @@ from generative.checkpoints import (
 )
 from generative.dataset.sequences import Sequences
 from generative.distances import squared_distances
-from generative.frames import mirrored_names
 from generative.models import Conditions, Model
 from generative.sampling.latents import BATCH, Encoded, batches_of, check_data, encode, mirrored
 from generative.sampling.noise import ResidualNoise, fit_noise
@@ -259,9 +258,7 @@ def fit_sampler(
     some = np.sort(rng.permutation(rows)[:MOST_ENCODED])
     encoded = encode(model, batches_of(sequences, description, some), progress=progress)
     z = encoded.drawn(rng)
-    # where left and right are different actions, or no sequence was mirrored, there are no twins
-    lateral = mirrored_names(description.actions) != tuple(range(len(description.actions)))
-    alike = description.config.training.reflect and not lateral
+    alike = description.has_twins
     twins = mirrored(model, encoded, progress=progress).drawn(rng) if alike else None
     prior = fit_prior(z, encoded.conditions, twins=twins, kind=kind, seed=seed, progress=progress)
     made = decode(model, z, encoded.conditions)
