@@ -36,6 +36,7 @@ from generative.dataset.sequences import Sequences
 from generative.diagnostics.motion import NAMES, motion
 from generative.diagnostics.sets import SHORTEST
 from generative.distributed import Process
+from generative.sampling.kept import LAYOUT
 from generative.sampling.prior import TEMPERATURE
 from generative.sampling.sampler import MOST_ENCODED, fit_sampler
 from generative.training import train
@@ -124,8 +125,8 @@ def permuted(
     if permutations < 2:
         raise UsageError(f"--permutations must be 0, or at least 2, but is {permutations}.")
     measured = _Measured(folder, sequences)
-    said = {"model": sha256(folder / MODEL_FILE), "kind": kind, "temperature": temperature,
-            "noise": noise, "seed": seed}  # fmt: skip
+    said = {"model": sha256(folder / MODEL_FILE), "layout": LAYOUT, "kind": kind,
+            "temperature": temperature, "noise": noise, "seed": seed}  # fmt: skip
     found = []
     for k in track(range(permutations), "retraining", permutations, progress):
         kept = folder / FOLDER / f"{k}.json"

@@ -33,6 +33,7 @@ from larvastats.io.files import AnyPath, sha256
 
 PRIOR_FILE = "prior.safetensors"
 LAYOUT = 3
+"""Of the file, and of how priors and noise are fitted: what was kept by another is made anew."""
 
 
 def open_sampler(
